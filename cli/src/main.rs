@@ -1,0 +1,2 @@
+//! The `nommer` command.
+fn main() {}

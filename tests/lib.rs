@@ -1,0 +1,1 @@
+//! The system tests live in `system/`.
