@@ -1,1 +1,37 @@
-//! Placeholder.
+//! The domain of media-nommer: what a job is, what becomes of it, which FFmpeg runs it needs, how many encoders it is worth.
+//!
+//! Nothing here does IO, looks at a clock, draws a random number or starts a thread: callers pass in what they know and carry out
+//! what is decided. Start reading at [`job`]; the ports to the world are in [`ports`].
+
+pub mod id;
+pub mod job;
+pub mod lease;
+
+pub mod address;
+pub mod json;
+pub mod nearest;
+pub mod sealed;
+pub mod secret;
+pub mod spec;
+pub mod uri;
+
+pub mod legacy_presets;
+pub mod moov;
+pub mod options;
+pub mod plan;
+pub mod presets;
+pub mod probe;
+pub mod progress;
+pub mod sniff;
+
+pub mod fleet;
+pub mod instance;
+pub mod notify;
+pub mod prune;
+
+pub mod commit;
+pub mod duration;
+pub mod error;
+pub mod memory;
+pub mod ports;
+pub mod settings;

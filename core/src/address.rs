@@ -1,0 +1,4 @@
+//! stub
+/// n
+#[derive(Clone, Debug, Default)]
+pub struct NetworkRules;

@@ -1,0 +1,113 @@
+//! Read, apply, write, then carry out: the one way in which any part of the system changes a job.
+//!
+//! The write comes before every message. A message that cannot be sent is no failure: prune sends it again.
+
+use jiff::Timestamp;
+
+use crate::{
+    id::JobId,
+    job::{Applied, Denied, Effect, Event, Job},
+    notify::Notification,
+    ports::{JobQueue, JobStore, StoreError},
+};
+
+/// How often a change is tried again when somebody else wrote first.
+///
+/// Each loss means that another writer succeeded, so progress is made; more than a few in a row means that something is wrong.
+const CONFLICTS: u32 = 16;
+
+/// The store and the two queues that a change touches.
+#[derive(Debug)]
+pub struct Table<'a, S, J, N> {
+    /// Where jobs live.
+    pub store: &'a S,
+    /// Hints for encoders.
+    pub job_queue: &'a J,
+    /// Hints for state-change.
+    pub state_queue: &'a N,
+}
+
+impl<S, J, N> Clone for Table<'_, S, J, N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S, J, N> Copy for Table<'_, S, J, N> {}
+
+/// What became of an event.
+#[derive(Debug)]
+pub enum Committed {
+    /// The job changed and is stored so.
+    Changed {
+        /// The job now.
+        job: Box<Job>,
+        /// Messages that could not be sent; prune will.
+        unsent: Vec<StoreError>,
+    },
+    /// There was nothing to do.
+    Ignored(Box<Job>),
+    /// It was not allowed.
+    Denied(Denied, Box<Job>),
+    /// There is no such job.
+    Missing,
+}
+
+impl<S: JobStore, J: JobQueue, N: JobQueue> Table<'_, S, J, N> {
+    /// Applies one event to one job, again and again until no other writer comes between.
+    pub async fn apply(
+        &self,
+        id: &JobId,
+        event: Event,
+        now: Timestamp,
+    ) -> Result<Committed, StoreError> {
+        for _ in 0..CONFLICTS {
+            let Some((mut job, version)) = self.store.get(id).await? else {
+                return Ok(Committed::Missing);
+            };
+            let effects = match job.apply(event.clone(), now) {
+                Applied::Changed(effects) => effects,
+                Applied::Ignored => return Ok(Committed::Ignored(Box::new(job))),
+                Applied::Denied(reason) => return Ok(Committed::Denied(reason, Box::new(job))),
+            };
+            match self
+                .store
+                .put(&job, version, &notifications(&effects))
+                .await
+            {
+                Ok(_) => {
+                    let unsent = self.carry_out(id, &effects).await;
+                    return Ok(Committed::Changed {
+                        job: Box::new(job),
+                        unsent,
+                    });
+                }
+                Err(StoreError::Conflict) => {}
+                Err(fault @ StoreError::Unavailable { .. }) => return Err(fault),
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
+    async fn carry_out(&self, id: &JobId, effects: &[Effect]) -> Vec<StoreError> {
+        let mut unsent = Vec::new();
+        for effect in effects {
+            let sent = match effect {
+                Effect::Enqueue { delay } => self.job_queue.send(id, *delay).await,
+                Effect::Notify(_) => self.state_queue.send(id, std::time::Duration::ZERO).await,
+            };
+            unsent.extend(sent.err());
+        }
+        unsent
+    }
+}
+
+fn notifications(effects: &[Effect]) -> Vec<Notification> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Notify(notification) => Some(notification.clone()),
+            Effect::Enqueue { .. } => None,
+        })
+        .collect()
+}

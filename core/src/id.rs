@@ -1,0 +1,145 @@
+//! Names of the things that the system keeps: jobs and instances.
+//!
+//! Ids are opaque text outside this file. They are made from random bytes that the caller supplies; nothing here draws them.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Longest id that is read back from anywhere, in bytes.
+///
+/// Ours have 36; the original's had 50. The rest is room for ids that an import may bring.
+const MAX_ID_BYTES: usize = 64;
+
+/// The name of one job, for ever.
+///
+/// Made from a version 7 UUID (RFC 9562), so ids sort by creation time and serve as list cursors.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct JobId(String);
+
+impl JobId {
+    /// The id for a freshly drawn UUID: `job_` and 32 hexadecimal digits.
+    pub fn from_uuid(uuid: Uuid) -> Self {
+        Self(format!("job_{}", uuid.simple()))
+    }
+
+    /// The id as it stands on the wire.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for JobId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        check_id(text).map(|()| Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for JobId {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        check_id(&text).map(|()| Self(text))
+    }
+}
+
+impl From<JobId> for String {
+    fn from(id: JobId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of one instance: an EC2 instance id, or `local-` and a UUID for an encoder process on this machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct InstanceId(String);
+
+impl InstanceId {
+    /// The id of an encoder process on this machine, for a freshly drawn UUID.
+    pub fn local(uuid: Uuid) -> Self {
+        Self(format!("local-{}", uuid.simple()))
+    }
+
+    /// The id as it stands on the wire.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for InstanceId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        check_id(text).map(|()| Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for InstanceId {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        check_id(&text).map(|()| Self(text))
+    }
+}
+
+impl From<InstanceId> for String {
+    fn from(id: InstanceId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Text that cannot be an id: empty, too long, or with characters other than letters, digits, `-` and `_`.
+///
+/// Ids become file names and URL segments, so nothing else is let in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an id: ids have 1 to {MAX_ID_BYTES} letters, digits, `-` or `_`")]
+pub struct InvalidId;
+
+fn check_id(text: &str) -> Result<(), InvalidId> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if text.is_empty() || text.len() > MAX_ID_BYTES || !text.bytes().all(legal) {
+        return Err(InvalidId);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_creation_time() {
+        let early = JobId::from_uuid(Uuid::from_u128(1 << 80));
+        let late = JobId::from_uuid(Uuid::from_u128(2 << 80));
+        assert!(early < late);
+        assert_eq!(early.as_str().len(), 36);
+    }
+
+    #[test]
+    fn an_id_that_could_leave_its_folder_is_refused() {
+        for text in ["", "../x", "a/b", "a b", "job_\0", "é", &"x".repeat(65)] {
+            assert_eq!(text.parse::<JobId>(), Err(InvalidId), "{text:?}");
+        }
+        assert!(
+            "0123456789abcdef0123456789abcdef0123456789abcdef01"
+                .parse::<JobId>()
+                .is_ok()
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! A job: one request to encode a source, and all that has become of it.
+//!
+//! ```text
+//!            claim            encode           upload          publish, finish
+//!  PENDING ────────► DOWNLOADING ───► ENCODING ───► UPLOADING ────────────────► FINISHED
+//!     ▲  ▲               │               │              │
+//!     │  └── release, ───┴───────────────┴──────────────┤
+//!     │      lapse, fail with attempts left             ├── fail ──────────────► ERROR
+//!     │                                                 ├── attempts used up ──► ABANDONED
+//!     └── (a lapsed lease may also be claimed directly) └── cancel ────────────► CANCELED
+//! ```
+//!
+//! The record is the truth: queue messages only hint at it. Every change goes through [`Job::apply`], which never does IO and
+//! never looks at a clock. States at the right are ends and never change again.
+
+mod apply;
+mod state;
+
+#[cfg(test)]
+mod tests {}
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use apply::{Applied, Denied, Effect, Event};
+pub use state::{JobState, Stage, StateName};
+
+use crate::{
+    error::{JobError, Warning},
+    id::JobId,
+    progress::Progress,
+    sealed::SealedSecrets,
+    spec::JobSpec,
+};
+
+/// The version of the stored record. A reader that finds a higher one leaves the record alone.
+pub const SCHEMA: u32 = 1;
+
+/// How many state changes a job remembers.
+///
+/// Each attempt makes at most four, and attempts are bounded; releases of interrupted instances are not, so the oldest go.
+const HISTORY_LIMIT: usize = 64;
+
+/// One job, as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Version of this record's shape, see [`SCHEMA`].
+    pub schema: u32,
+    /// Its name.
+    pub id: JobId,
+    /// What the caller asked for; never changes.
+    pub spec: JobSpec,
+    /// Encrypted parts of the addresses in `spec`. Those of source and destination are dropped when the job ends.
+    #[serde(default)]
+    pub sealed: SealedSecrets,
+    /// Where it stands.
+    pub state: JobState,
+    /// Number of the last state change; notifications carry it.
+    pub sequence: u64,
+    /// Number of leases ever given; the newest is the only valid one.
+    pub epoch: u64,
+    /// Number of leases that count against `max_attempts`.
+    pub attempts: u32,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+    /// When it was first claimed.
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default)]
+    pub ended_at: Option<Timestamp>,
+    /// When anything was last heard of it: its submission, a claim, a heartbeat, a state change.
+    pub heard_at: Timestamp,
+    /// When prune puts a waiting job into the queue again, in case that its message was lost.
+    #[serde(default)]
+    pub resend_at: Option<Timestamp>,
+    /// How far the present attempt is.
+    #[serde(default)]
+    pub progress: Option<Progress>,
+    /// What the encoder decided to run and what it found, once it has probed the source.
+    #[serde(default)]
+    pub report: Report,
+    /// What was published.
+    #[serde(default)]
+    pub outputs: Vec<Output>,
+    /// The newest state changes, oldest first.
+    #[serde(default)]
+    pub history: Vec<StateChange>,
+}
+
+/// What the encoder of the present attempt found and decided before it encodes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The exact command line of each pass.
+    #[serde(default)]
+    pub resolved: Vec<Vec<String>>,
+    /// What was changed or noticed.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
+    /// The version of FFmpeg, as it prints it.
+    #[serde(default)]
+    pub ffmpeg_version: Option<String>,
+    /// Bytes of the source.
+    #[serde(default)]
+    pub source_bytes: Option<u64>,
+    /// The source's version tag when it was first read. A later attempt that finds another one fails.
+    #[serde(default)]
+    pub source_etag: Option<String>,
+    /// Seconds of media in the source.
+    #[serde(default)]
+    pub source_seconds: Option<f64>,
+}
+
+/// One published file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Output {
+    /// Its address, without secrets.
+    pub url: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its length in seconds.
+    #[serde(default)]
+    pub duration: Option<f64>,
+    /// Pixels across.
+    #[serde(default)]
+    pub width: Option<u32>,
+    /// Pixels down.
+    #[serde(default)]
+    pub height: Option<u32>,
+    /// Codec of the first video stream, by FFmpeg's name.
+    #[serde(default)]
+    pub video_codec: Option<String>,
+    /// Codec of the first audio stream, by FFmpeg's name.
+    #[serde(default)]
+    pub audio_codec: Option<String>,
+    /// Version tag at the destination.
+    #[serde(default)]
+    pub etag: Option<String>,
+}
+
+/// One change of state, as the timeline shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StateChange {
+    /// Its number, from 1.
+    pub sequence: u64,
+    /// The state that began.
+    pub state: StateName,
+    /// When it began.
+    pub at: Timestamp,
+    /// The attempt it belongs to; 0 before the first.
+    pub attempt: u32,
+    /// Why, where there is something to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
+}
+
+/// Free text that the caller attaches to a job and gets back with it.
+pub type Metadata = BTreeMap<String, String>;
+
+impl Job {
+    /// A new job that waits for an encoder.
+    pub fn new(id: JobId, spec: JobSpec, sealed: SealedSecrets, now: Timestamp) -> Self {
+        let mut job = Self {
+            schema: SCHEMA,
+            id,
+            spec,
+            sealed,
+            state: JobState::Pending { not_before: None },
+            sequence: 0,
+            epoch: 0,
+            attempts: 0,
+            created_at: now,
+            started_at: None,
+            ended_at: None,
+            heard_at: now,
+            resend_at: None,
+            progress: None,
+            report: Report::default(),
+            outputs: Vec::new(),
+            history: Vec::new(),
+        };
+        job.record_change(None, now);
+        job.resend_at = Some(crate::lease::later(now, apply::RESEND_AFTER));
+        job
+    }
+
+    /// The destination that no other live job may use; none once this one has ended.
+    pub fn live_destination(&self) -> Option<String> {
+        (!self.state.ended()).then(|| self.spec.dest_path.identity())
+    }
+
+    /// Why the job failed, if it did.
+    pub fn error(&self) -> Option<&JobError> {
+        match &self.state {
+            JobState::Error(error) | JobState::Abandoned(error) => Some(error),
+            JobState::Pending { .. }
+            | JobState::Running { .. }
+            | JobState::Finished
+            | JobState::Canceled => None,
+        }
+    }
+
+    /// The details of the present state in words, as notifications carry them; empty if there are none.
+    pub fn state_details(&self) -> &str {
+        self.history
+            .last()
+            .and_then(|change| change.details.as_deref())
+            .unwrap_or("")
+    }
+
+    fn record_change(&mut self, details: Option<String>, now: Timestamp) {
+        self.sequence += 1;
+        self.heard_at = now;
+        if self.history.len() >= HISTORY_LIMIT {
+            self.history.remove(0);
+        }
+        self.history.push(StateChange {
+            sequence: self.sequence,
+            state: self.state.name(),
+            at: now,
+            attempt: self.attempts,
+            details,
+        });
+    }
+}

@@ -1,0 +1,456 @@
+//! What each event does to a job: changed with effects, ignored, or denied with the reason.
+//!
+//! Events may come twice, late and out of order. One that has had its effect already is ignored; one that has no right is denied.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Job, JobState, Output, Report, Stage, StateName};
+use crate::{
+    error::{Code, JobError},
+    id::InstanceId,
+    lease::{Lease, LeaseToken, elapsed, later},
+    notify::Notification,
+    progress::Progress,
+};
+
+/// How long a waiting job goes without a message before prune sends one again.
+///
+/// A message that was sent is normally received within seconds of an encoder being free; two minutes is well past that, and a
+/// second message does no harm.
+pub(super) const RESEND_AFTER: Duration = Duration::from_secs(120);
+
+/// Longest pause between two messages for the same waiting job. The pause grows with the wait, so that a long backlog does not
+/// fill the queue with copies.
+const RESEND_AT_MOST: Duration = Duration::from_secs(3_600);
+
+/// Pause after the first failed attempt; it doubles with each further one.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
+
+/// Longest pause between attempts. Also the longest delay that an SQS message can have.
+const RETRY_PAUSE_AT_MOST: Duration = Duration::from_secs(900);
+
+/// Something that happened, or that somebody wants to happen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// An encoder wants the job.
+    Claim {
+        /// Who.
+        instance: InstanceId,
+        /// For how long at first.
+        lease: Duration,
+        /// How far clocks may disagree before a foreign lease counts as lapsed.
+        margin: Duration,
+    },
+    /// The encoder is alive; extends the lease.
+    Beat {
+        /// Proof.
+        token: LeaseToken,
+        /// For how long from now.
+        lease: Duration,
+        /// How far it is, if that changed.
+        progress: Option<Progress>,
+    },
+    /// The source is there and FFmpeg begins.
+    Encode {
+        /// Proof.
+        token: LeaseToken,
+        /// What was found and decided.
+        report: Box<Report>,
+    },
+    /// FFmpeg is done and the upload begins.
+    Upload {
+        /// Proof.
+        token: LeaseToken,
+    },
+    /// The output is about to become visible: the last moment at which the right to do so is checked. Extends the lease.
+    Publish {
+        /// Proof.
+        token: LeaseToken,
+        /// For how long from now.
+        lease: Duration,
+    },
+    /// The output is visible.
+    Finish {
+        /// Proof.
+        token: LeaseToken,
+        /// What was published.
+        outputs: Vec<Output>,
+    },
+    /// The attempt failed.
+    Fail {
+        /// Proof.
+        token: LeaseToken,
+        /// Why; its code tells whether to try again.
+        error: JobError,
+    },
+    /// The encoder gives the job back through no fault of the job. No attempt is counted.
+    Release {
+        /// Proof.
+        token: LeaseToken,
+        /// Why, in words.
+        reason: String,
+    },
+    /// The lease may have ended without news.
+    Lapse {
+        /// How far clocks may disagree.
+        margin: Duration,
+    },
+    /// Nothing may have been heard of the job for too long.
+    Abandon {
+        /// Too long.
+        silence: Duration,
+    },
+    /// A waiting job was put into the queue again.
+    Resent,
+    /// The caller does not want it any more.
+    Cancel,
+}
+
+/// What is to be done because of a change, after it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Put the job into the job queue.
+    Enqueue {
+        /// Visible only after this time.
+        delay: Duration,
+    },
+    /// Tell the caller. Stored in the same write as the change.
+    Notify(Notification),
+}
+
+/// What an event did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Applied {
+    /// The job changed and must be written; then come the effects.
+    Changed(Vec<Effect>),
+    /// Nothing to do: a duplicate, or too early.
+    Ignored,
+    /// Not allowed.
+    Denied(Denied),
+}
+
+/// Why an event was not allowed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// The job has ended.
+    #[error("the job has ended: it is {0}")]
+    Ended(StateName),
+    /// Another lease is valid now, or none.
+    #[error("the lease on the job is lost")]
+    LeaseLost,
+    /// Another instance works on it.
+    #[error("another encoder holds the job until {until}")]
+    LeaseHeld {
+        /// When that lease ends unless it is extended.
+        until: Timestamp,
+    },
+    /// A failed attempt must cool off first.
+    #[error("the job waits until {until} for its next attempt")]
+    NotYet {
+        /// When it may be claimed.
+        until: Timestamp,
+    },
+    /// The step does not follow the present one.
+    #[error("the step does not follow the job's present one")]
+    OutOfOrder,
+    /// The output may become visible at any moment, so the job cannot be canceled any more.
+    #[error("the job is publishing its output and will end in a moment")]
+    Publishing,
+}
+
+impl Job {
+    /// Applies one event. On [`Applied::Changed`] the caller writes the job, then carries out the effects.
+    pub fn apply(&mut self, event: Event, now: Timestamp) -> Applied {
+        match event {
+            Event::Claim {
+                instance,
+                lease,
+                margin,
+            } => self.claim(instance, lease, margin, now),
+            Event::Beat {
+                token,
+                lease,
+                progress,
+            } => self.beat(&token, lease, progress, now),
+            Event::Encode { token, report } => self.encode(&token, *report, now),
+            Event::Upload { token } => self.advance(&token, Stage::Encoding, Stage::Uploading, now),
+            Event::Publish { token, lease } => self.publish(&token, lease, now),
+            Event::Finish { token, outputs } => self.finish(&token, outputs, now),
+            Event::Fail { token, error } => self.fail(&token, error, now),
+            Event::Release { token, reason } => self.release(&token, reason, now),
+            Event::Lapse { margin } => self.lapse(margin, now),
+            Event::Abandon { silence } => self.abandon(silence, now),
+            Event::Resent => self.resent(now),
+            Event::Cancel => self.cancel(now),
+        }
+    }
+
+    fn claim(
+        &mut self,
+        instance: InstanceId,
+        duration: Duration,
+        margin: Duration,
+        now: Timestamp,
+    ) -> Applied {
+        match &self.state {
+            JobState::Pending {
+                not_before: Some(until),
+            } if now < *until => {
+                return Applied::Denied(Denied::NotYet { until: *until });
+            }
+            // A lease of the claimer's own comes from an earlier life of its process: that process is gone.
+            JobState::Running { lease, .. }
+                if lease.token.instance != instance && !lease.lapsed(now, margin) =>
+            {
+                return Applied::Denied(Denied::LeaseHeld { until: lease.until });
+            }
+            JobState::Running { .. } if self.attempts >= self.spec.max_attempts => {
+                return self.use_up(now);
+            }
+            JobState::Pending { .. } | JobState::Running { .. } => {}
+            ended @ (JobState::Finished
+            | JobState::Error(_)
+            | JobState::Abandoned(_)
+            | JobState::Canceled) => {
+                return Applied::Denied(Denied::Ended(ended.name()));
+            }
+        }
+        self.epoch += 1;
+        self.attempts += 1;
+        self.started_at.get_or_insert(now);
+        self.progress = None;
+        self.resend_at = None;
+        let token = LeaseToken {
+            epoch: self.epoch,
+            instance,
+        };
+        let lease = Lease {
+            token,
+            until: later(now, duration),
+        };
+        self.enter(
+            JobState::Running {
+                stage: Stage::Downloading,
+                lease,
+            },
+            None,
+            now,
+        )
+    }
+
+    fn beat(
+        &mut self,
+        token: &LeaseToken,
+        duration: Duration,
+        progress: Option<Progress>,
+        now: Timestamp,
+    ) -> Applied {
+        let (_, lease) = match self.held(token) {
+            Ok(held) => held,
+            Err(denied) => return Applied::Denied(denied),
+        };
+        lease.until = later(now, duration);
+        if progress.is_some() {
+            self.progress = progress;
+        }
+        self.heard_at = now;
+        Applied::Changed(Vec::new())
+    }
+
+    fn encode(&mut self, token: &LeaseToken, report: Report, now: Timestamp) -> Applied {
+        let applied = self.advance(token, Stage::Downloading, Stage::Encoding, now);
+        if matches!(applied, Applied::Changed(_)) {
+            self.report = report;
+        }
+        applied
+    }
+
+    fn publish(&mut self, token: &LeaseToken, duration: Duration, now: Timestamp) -> Applied {
+        match self.held(token) {
+            Err(denied) => Applied::Denied(denied),
+            Ok((stage @ (Stage::Uploading | Stage::Publishing), lease)) => {
+                // The wire name stays UPLOADING, so this is no change of state.
+                *stage = Stage::Publishing;
+                lease.until = later(now, duration);
+                self.heard_at = now;
+                Applied::Changed(Vec::new())
+            }
+            Ok((Stage::Downloading | Stage::Encoding, _)) => Applied::Denied(Denied::OutOfOrder),
+        }
+    }
+
+    fn finish(&mut self, token: &LeaseToken, outputs: Vec<Output>, now: Timestamp) -> Applied {
+        if self.state == JobState::Finished && token.epoch == self.epoch {
+            return Applied::Ignored;
+        }
+        match self.held(token) {
+            Err(denied) => Applied::Denied(denied),
+            Ok((Stage::Publishing, _)) => {
+                self.outputs = outputs;
+                self.enter(JobState::Finished, None, now)
+            }
+            Ok((Stage::Downloading | Stage::Encoding | Stage::Uploading, _)) => {
+                Applied::Denied(Denied::OutOfOrder)
+            }
+        }
+    }
+
+    fn fail(&mut self, token: &LeaseToken, error: JobError, now: Timestamp) -> Applied {
+        if let Err(denied) = self.held(token) {
+            return Applied::Denied(denied);
+        }
+        if !error.code.retryable() || self.attempts >= self.spec.max_attempts {
+            let details = error.to_string();
+            return self.enter(JobState::Error(error), Some(details), now);
+        }
+        let doublings = self.attempts.saturating_sub(1).min(16);
+        let pause = RETRY_PAUSE
+            .saturating_mul(1 << doublings)
+            .min(RETRY_PAUSE_AT_MOST);
+        self.requeue(
+            format!("attempt {} failed: {error}", self.attempts),
+            pause,
+            now,
+        )
+    }
+
+    fn release(&mut self, token: &LeaseToken, reason: String, now: Timestamp) -> Applied {
+        if let Err(denied) = self.held(token) {
+            return Applied::Denied(denied);
+        }
+        self.attempts = self.attempts.saturating_sub(1);
+        self.requeue(reason, Duration::ZERO, now)
+    }
+
+    fn lapse(&mut self, margin: Duration, now: Timestamp) -> Applied {
+        match &self.state {
+            JobState::Running { lease, .. } if lease.lapsed(now, margin) => {
+                if self.attempts >= self.spec.max_attempts {
+                    return self.use_up(now);
+                }
+                let reason = format!("encoder {} was not heard of in time", lease.token.instance);
+                self.requeue(reason, Duration::ZERO, now)
+            }
+            JobState::Running { .. }
+            | JobState::Pending { .. }
+            | JobState::Finished
+            | JobState::Error(_)
+            | JobState::Abandoned(_)
+            | JobState::Canceled => Applied::Ignored,
+        }
+    }
+
+    fn abandon(&mut self, silence: Duration, now: Timestamp) -> Applied {
+        if self.state.ended() || elapsed(now, self.heard_at) < silence {
+            return Applied::Ignored;
+        }
+        let hours = silence.as_secs_f64() / 3_600.0;
+        let error = JobError::new(
+            Code::Abandoned,
+            format!("nothing was heard of the job for {hours:.1} h"),
+        );
+        let details = error.to_string();
+        self.enter(JobState::Abandoned(error), Some(details), now)
+    }
+
+    fn resent(&mut self, now: Timestamp) -> Applied {
+        match &self.state {
+            JobState::Pending { .. } => {
+                let pause = elapsed(now, self.heard_at).clamp(RESEND_AFTER, RESEND_AT_MOST);
+                self.resend_at = Some(later(now, pause));
+                Applied::Changed(vec![Effect::Enqueue {
+                    delay: Duration::ZERO,
+                }])
+            }
+            JobState::Running { .. }
+            | JobState::Finished
+            | JobState::Error(_)
+            | JobState::Abandoned(_)
+            | JobState::Canceled => Applied::Ignored,
+        }
+    }
+
+    fn cancel(&mut self, now: Timestamp) -> Applied {
+        match &self.state {
+            JobState::Canceled => Applied::Ignored,
+            JobState::Running {
+                stage: Stage::Publishing,
+                lease,
+            } if !lease.lapsed(now, Duration::ZERO) => Applied::Denied(Denied::Publishing),
+            JobState::Pending { .. } | JobState::Running { .. } => {
+                self.enter(JobState::Canceled, None, now)
+            }
+            ended @ (JobState::Finished | JobState::Error(_) | JobState::Abandoned(_)) => {
+                Applied::Denied(Denied::Ended(ended.name()))
+            }
+        }
+    }
+
+    /// One step forward. A step that was made already is a duplicate.
+    fn advance(&mut self, token: &LeaseToken, from: Stage, to: Stage, now: Timestamp) -> Applied {
+        match self.held(token) {
+            Err(denied) => Applied::Denied(denied),
+            Ok((stage, _)) if *stage >= to => Applied::Ignored,
+            Ok((stage, lease)) if *stage == from => {
+                let lease = lease.clone();
+                self.enter(JobState::Running { stage: to, lease }, None, now)
+            }
+            Ok(_) => Applied::Denied(Denied::OutOfOrder),
+        }
+    }
+
+    /// Stage and lease, if the token is the valid one.
+    fn held(&mut self, token: &LeaseToken) -> Result<(&mut Stage, &mut Lease), Denied> {
+        if self.state.ended() {
+            return Err(Denied::Ended(self.state.name()));
+        }
+        match &mut self.state {
+            JobState::Running { stage, lease } if lease.token == *token => Ok((stage, lease)),
+            JobState::Running { .. }
+            | JobState::Pending { .. }
+            | JobState::Finished
+            | JobState::Error(_)
+            | JobState::Abandoned(_)
+            | JobState::Canceled => Err(Denied::LeaseLost),
+        }
+    }
+
+    fn use_up(&mut self, now: Timestamp) -> Applied {
+        let error = JobError::new(
+            Code::AttemptsExhausted,
+            format!(
+                "the encoder went away in each of {} attempts",
+                self.attempts
+            ),
+        );
+        let details = error.to_string();
+        self.enter(JobState::Abandoned(error), Some(details), now)
+    }
+
+    fn requeue(&mut self, reason: String, pause: Duration, now: Timestamp) -> Applied {
+        let not_before = (!pause.is_zero()).then(|| later(now, pause));
+        self.progress = None;
+        self.resend_at = Some(later(now, pause.saturating_add(RESEND_AFTER)));
+        let mut applied = self.enter(JobState::Pending { not_before }, Some(reason), now);
+        if let Applied::Changed(effects) = &mut applied {
+            effects.push(Effect::Enqueue { delay: pause });
+        }
+        applied
+    }
+
+    /// Moves to a state and says so to whoever wants to know.
+    fn enter(&mut self, state: JobState, details: Option<String>, now: Timestamp) -> Applied {
+        self.state = state;
+        self.record_change(details, now);
+        if self.state.ended() {
+            self.ended_at = Some(now);
+            self.resend_at = None;
+            self.sealed.source = None;
+            self.sealed.destination = None;
+        }
+        let notification = Notification::of(self, now);
+        Applied::Changed(notification.map(Effect::Notify).into_iter().collect())
+    }
+}

@@ -1,0 +1,45 @@
+//! The ports in memory: for tests and for the simulation. Time stands still until it is set.
+//!
+//! They keep the contracts of the ports to the letter, so the conformance tests run on them too.
+
+mod queue;
+mod store;
+
+pub use queue::MemoryQueue;
+pub use store::MemoryStore;
+
+use crate::{
+    ports::{ScaleSignal, Secrets, StoreError},
+    sealed::SealedText,
+    secret::Secret,
+};
+
+/// A signal that nobody listens to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoSignal;
+
+impl ScaleSignal for NoSignal {
+    async fn wake(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// Encoding instead of encryption: keeps the contract (the context is bound, wrong contexts fail) and hides nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PlainSecrets;
+
+impl Secrets for PlainSecrets {
+    async fn seal(&self, plain: &Secret, context: &str) -> Result<SealedText, StoreError> {
+        Ok(SealedText(format!("{context}\n{}", plain.expose())))
+    }
+
+    async fn open(&self, sealed: &SealedText, context: &str) -> Result<Secret, StoreError> {
+        match sealed.0.split_once('\n') {
+            Some((bound, plain)) if bound == context => Ok(Secret::new(plain.to_owned())),
+            _ => Err(StoreError::unavailable(
+                "open a sealed text",
+                "it belongs to another context",
+            )),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The table in memory.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    fleet::FleetRecord,
+    id::{InstanceId, JobId},
+    instance::{Instance, InstanceState},
+    job::Job,
+    notify::Notification,
+    ports::{
+        Created, FleetStore, IdempotencyKey, JobFilter, JobStore, NotificationStore, StoreError,
+        Version,
+    },
+};
+
+/// Jobs, notifications, the fleet's record and its instances.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    jobs: BTreeMap<JobId, (Job, Version)>,
+    keys: BTreeMap<String, (IdempotencyKey, JobId)>,
+    notifications: BTreeMap<(JobId, u64), Notification>,
+    fleet: (FleetRecord, Version),
+    instances: BTreeMap<InstanceId, (Instance, Version)>,
+}
+
+impl MemoryStore {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no holder panics")
+    }
+}
+
+/// The next version, if the record is at the one that was read.
+fn step(found: Version, read: Version) -> Result<Version, StoreError> {
+    if found == read {
+        Ok(Version(read.0 + 1))
+    } else {
+        Err(StoreError::Conflict)
+    }
+}
+
+impl JobStore for MemoryStore {
+    async fn create(&self, job: &Job, key: Option<&IdempotencyKey>) -> Result<Created, StoreError> {
+        let mut inner = self.lock();
+        if let Some((known, job_id)) = key.and_then(|key| inner.keys.get(&key.key))
+            && known.expires_at > job.created_at
+        {
+            return Ok(Created::Existing {
+                job_id: job_id.clone(),
+                same_body: key.is_some_and(|key| key.body_hash == known.body_hash),
+            });
+        }
+        if inner.jobs.contains_key(&job.id) {
+            return Err(StoreError::Conflict);
+        }
+        let destination = job.live_destination();
+        let rival = inner
+            .jobs
+            .values()
+            .find(|(other, _)| destination.is_some() && other.live_destination() == destination);
+        if let Some((rival, _)) = rival {
+            return Ok(Created::DestinationTaken {
+                job_id: rival.id.clone(),
+            });
+        }
+        if let Some(key) = key {
+            inner
+                .keys
+                .insert(key.key.clone(), (key.clone(), job.id.clone()));
+        }
+        inner.jobs.insert(job.id.clone(), (job.clone(), Version(1)));
+        Ok(Created::New)
+    }
+
+    async fn get(&self, id: &JobId) -> Result<Option<(Job, Version)>, StoreError> {
+        Ok(self.lock().jobs.get(id).cloned())
+    }
+
+    async fn put(
+        &self,
+        job: &Job,
+        read: Version,
+        notifications: &[Notification],
+    ) -> Result<Version, StoreError> {
+        let mut inner = self.lock();
+        let found = inner
+            .jobs
+            .get(&job.id)
+            .map(|(_, version)| *version)
+            .unwrap_or_default();
+        let version = step(found, read)?;
+        inner.jobs.insert(job.id.clone(), (job.clone(), version));
+        for notification in notifications {
+            let key = (notification.job_id.clone(), notification.sequence);
+            inner.notifications.insert(key, notification.clone());
+        }
+        Ok(version)
+    }
+
+    async fn unfinished(&self) -> Result<Vec<Job>, StoreError> {
+        let inner = self.lock();
+        let live = inner.jobs.values().filter(|(job, _)| !job.state.ended());
+        Ok(live.map(|(job, _)| job.clone()).collect())
+    }
+
+    async fn list(&self, filter: &JobFilter) -> Result<Vec<Job>, StoreError> {
+        let inner = self.lock();
+        let matches = |job: &&Job| {
+            filter.state.is_none_or(|state| job.state.name() == state)
+                && filter
+                    .external_id
+                    .as_ref()
+                    .is_none_or(|id| job.spec.external_id.as_ref() == Some(id))
+                && filter.before.as_ref().is_none_or(|before| job.id < *before)
+        };
+        let newest_first = inner.jobs.values().rev().map(|(job, _)| job);
+        let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+        Ok(newest_first.filter(matches).take(limit).cloned().collect())
+    }
+
+    async fn delete(&self, id: &JobId, read: Version) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        let found = inner
+            .jobs
+            .get(id)
+            .map(|(_, version)| *version)
+            .unwrap_or_default();
+        step(found, read)?;
+        inner.jobs.remove(id);
+        inner.notifications.retain(|(job_id, _), _| job_id != id);
+        Ok(())
+    }
+}
+
+impl NotificationStore for MemoryStore {
+    async fn notifications(&self, id: &JobId) -> Result<Vec<Notification>, StoreError> {
+        let inner = self.lock();
+        let of_job = inner
+            .notifications
+            .values()
+            .filter(|notification| notification.job_id == *id);
+        Ok(of_job.cloned().collect())
+    }
+
+    async fn jobs_to_notify(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let inner = self.lock();
+        let mut jobs: Vec<JobId> = inner
+            .notifications
+            .values()
+            .filter(|notification| notification.due(before))
+            .map(|notification| notification.job_id.clone())
+            .collect();
+        jobs.dedup();
+        jobs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(jobs)
+    }
+
+    async fn put_notification(
+        &self,
+        now: &Notification,
+        read: &Notification,
+    ) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        let key = (now.job_id.clone(), now.sequence);
+        if inner.notifications.get(&key) != Some(read) {
+            return Err(StoreError::Conflict);
+        }
+        inner.notifications.insert(key, now.clone());
+        Ok(())
+    }
+}
+
+impl FleetStore for MemoryStore {
+    async fn fleet(&self) -> Result<(FleetRecord, Version), StoreError> {
+        Ok(self.lock().fleet.clone())
+    }
+
+    async fn put_fleet(&self, record: &FleetRecord, read: Version) -> Result<Version, StoreError> {
+        let mut inner = self.lock();
+        let version = step(inner.fleet.1, read)?;
+        inner.fleet = (record.clone(), version);
+        Ok(version)
+    }
+
+    async fn instances(&self) -> Result<Vec<(Instance, Version)>, StoreError> {
+        let inner = self.lock();
+        let here = inner
+            .instances
+            .values()
+            .filter(|(instance, _)| instance.state != InstanceState::Gone);
+        Ok(here.cloned().collect())
+    }
+
+    async fn put_instance(
+        &self,
+        instance: &Instance,
+        read: Version,
+    ) -> Result<Version, StoreError> {
+        let mut inner = self.lock();
+        let found = inner
+            .instances
+            .get(&instance.id)
+            .map(|(_, version)| *version)
+            .unwrap_or_default();
+        let version = step(found, read)?;
+        inner
+            .instances
+            .insert(instance.id.clone(), (instance.clone(), version));
+        Ok(version)
+    }
+}

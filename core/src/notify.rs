@@ -1,0 +1,171 @@
+//! Notifications: who is told of which state change, in which format, and when again if nobody answers.
+//!
+//! At least once, each with an id that stays the same over all attempts; in no promised order. Nothing is sent here.
+
+mod format;
+mod sign;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use format::{Message, Method};
+pub use sign::{InvalidSigningSecret, SigningSecret};
+
+use crate::{
+    id::JobId,
+    job::{Job, StateName},
+    lease::later,
+    uri::NotifyUrl,
+};
+
+/// Pauses before each attempt, from the one before: the schedule of the Standard Webhooks specification.
+const SCHEDULE: [Duration; 8] = [
+    Duration::ZERO,
+    Duration::from_secs(5),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(30 * 60),
+    Duration::from_secs(2 * 3_600),
+    Duration::from_secs(5 * 3_600),
+    Duration::from_secs(10 * 3_600),
+    Duration::from_secs(10 * 3_600),
+];
+
+/// How long one attempt may take. Until then nobody else starts another.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Status that says: this address will never want it again (RFC 9110, 15.5.11).
+const GONE: u16 = 410;
+
+/// How a notification looks on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotifyFormat {
+    /// One GET when the job ends, with the fields in the query: what the original documents.
+    Get,
+    /// A form POST on every change: what the original's released code did.
+    Form,
+    /// A signed JSON POST after the Standard Webhooks specification.
+    Json,
+}
+
+/// Who wants to be told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotifyTarget {
+    /// Where, with its secrets taken out.
+    pub url: NotifyUrl,
+    /// In which format.
+    pub format: NotifyFormat,
+}
+
+/// One state change that somebody is to be told of, and what has become of that.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notification {
+    /// The job that changed.
+    pub job_id: JobId,
+    /// The number of the change. With the job's id this names the notification, for ever.
+    pub sequence: u64,
+    /// The state that began.
+    pub state: StateName,
+    /// Why, in words; empty if there is nothing to say.
+    pub details: String,
+    /// When the state began.
+    pub created_at: Timestamp,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// What has become of it.
+    pub status: DeliveryStatus,
+    /// When it is to be tried again. While an attempt runs: when that attempt counts as lost. None once settled.
+    pub next_attempt_at: Option<Timestamp>,
+    /// What came of the newest attempt that ended.
+    #[serde(default)]
+    pub last_answer: Option<Answer>,
+}
+
+/// What has become of a notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryStatus {
+    /// Not delivered yet.
+    Due,
+    /// The receiver answered with success.
+    Delivered,
+    /// Every attempt failed, or the receiver said that it is gone.
+    Failed,
+}
+
+/// What came of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// When.
+    pub at: Timestamp,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// The first KB of the answer's body, or why there was none.
+    pub excerpt: String,
+}
+
+impl Notification {
+    /// The notification of the job's present state, if its caller wants one.
+    pub(crate) fn of(job: &Job, now: Timestamp) -> Option<Self> {
+        let target = job.spec.notify.as_ref()?;
+        let state = job.state.name();
+        wanted(target.format, state).then(|| Self {
+            job_id: job.id.clone(),
+            sequence: job.sequence,
+            state,
+            details: job.state_details().to_owned(),
+            created_at: now,
+            attempts: 0,
+            status: DeliveryStatus::Due,
+            next_attempt_at: Some(now),
+            last_answer: None,
+        })
+    }
+
+    /// Its name towards receivers, the same for every attempt.
+    pub fn webhook_id(&self) -> String {
+        format!("{}_{}", self.job_id, self.sequence)
+    }
+
+    /// Whether an attempt may begin.
+    pub fn due(&self, now: Timestamp) -> bool {
+        self.next_attempt_at.is_some_and(|at| at <= now)
+    }
+
+    /// Begins an attempt. Written before anything is sent, so that two senders do not send the same.
+    pub fn begin(&mut self, now: Timestamp) {
+        self.attempts += 1;
+        self.next_attempt_at = Some(later(now, ATTEMPT_TIMEOUT * 2));
+    }
+
+    /// Ends an attempt: delivered, to be tried again, or given up.
+    pub fn settle(&mut self, answer: Answer) {
+        let at = answer.at;
+        let pause = usize::try_from(self.attempts)
+            .ok()
+            .and_then(|made| SCHEDULE.get(made));
+        (self.status, self.next_attempt_at) = match (answer.status, pause) {
+            (Some(200..=299), _) => (DeliveryStatus::Delivered, None),
+            (Some(GONE), _) | (_, None) => (DeliveryStatus::Failed, None),
+            (_, Some(pause)) => (DeliveryStatus::Due, Some(later(at, *pause))),
+        };
+        self.last_answer = Some(answer);
+    }
+}
+
+/// Whether a receiver of this format hears of this state.
+///
+/// `get` hears of ends only, as documented. `form` hears of every change, as the original did. `json` hears of what a program
+/// acts on: the start, another attempt, and the ends.
+fn wanted(format: NotifyFormat, state: StateName) -> bool {
+    match format {
+        NotifyFormat::Get => state.ended(),
+        NotifyFormat::Form => true,
+        NotifyFormat::Json => !matches!(state, StateName::Encoding | StateName::Uploading),
+    }
+}
+
+#[cfg(test)]
+mod tests {}

@@ -1,0 +1,249 @@
+//! From a spec and a probe to the exact command line of each FFmpeg run. Decides everything, runs nothing.
+//!
+//! FFmpeg reads [`SOURCE_FILE`] and writes [`OUTPUT_FILE`] in its working folder. It is given no other name, no address and no
+//! text of the caller's that did not pass the option checks.
+
+use crate::{
+    error::{Code, JobError, Warning},
+    options::{OptionPolicy, Pair, Side, check_options},
+    probe::Probe,
+    spec::{JobSpec, PassSpec},
+};
+
+/// Name of the fetched source in the working folder. Without an extension: the demuxer is given, not guessed.
+pub const SOURCE_FILE: &str = "source";
+
+/// Name of the result in the working folder.
+pub const OUTPUT_FILE: &str = "output";
+
+/// Work of an analysis pass compared with the last pass: x264's fast first pass takes about half as long.
+const ANALYSIS_WEIGHT: f64 = 0.5;
+
+/// All FFmpeg runs of one attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The runs, in order.
+    pub passes: Vec<Pass>,
+    /// Whether the moov atom of the result goes before the media data.
+    pub relocate: bool,
+    /// What was rewritten or added, and why.
+    pub warnings: Vec<Warning>,
+}
+
+/// One FFmpeg run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pass {
+    /// The arguments, without the program's name.
+    pub args: Vec<String>,
+    /// Its share of the whole work, in no particular unit.
+    pub weight: f64,
+}
+
+/// Makes the plan for a source that `demuxer` reads.
+pub fn plan(
+    spec: &JobSpec,
+    probe: &Probe,
+    demuxer: &str,
+    policy: &OptionPolicy,
+) -> Result<Plan, JobError> {
+    let last = spec.passes.len().saturating_sub(1);
+    let mut planner = Planner {
+        spec,
+        probe,
+        demuxer,
+        policy,
+        warnings: Vec::new(),
+    };
+    let mut passes = Vec::new();
+    for (number, pass) in spec.passes.iter().enumerate() {
+        let (end, weight) = if number == last {
+            (format!("file:{OUTPUT_FILE}"), 1.0)
+        } else {
+            ("/dev/null".to_owned(), ANALYSIS_WEIGHT)
+        };
+        passes.push(Pass {
+            args: planner.args(pass, end)?,
+            weight,
+        });
+    }
+    Ok(Plan {
+        passes,
+        relocate: spec
+            .passes
+            .last()
+            .is_some_and(|pass| pass.move_atom_to_front),
+        warnings: planner.warnings,
+    })
+}
+
+struct Planner<'a> {
+    spec: &'a JobSpec,
+    probe: &'a Probe,
+    demuxer: &'a str,
+    policy: &'a OptionPolicy,
+    warnings: Vec<Warning>,
+}
+
+impl Planner<'_> {
+    fn args(&mut self, pass: &PassSpec, end: String) -> Result<Vec<String>, JobError> {
+        let input = self.check(&pass.infile_options, Side::Input)?;
+        let mut output = self.check(&pass.outfile_options, Side::Output)?;
+        need_video(&output, self.probe)?;
+        self.add_pixel_format(&mut output);
+        add_format(&mut output, self.spec)?;
+
+        let ours = [
+            "-y",
+            "-nostdin",
+            "-hide_banner",
+            "-nostats",
+            "-progress",
+            "pipe:1",
+        ];
+        let mut args: Vec<String> = ours.map(str::to_owned).to_vec();
+        push_pairs(&mut args, &input);
+        args.extend(pinned(self.demuxer).map(str::to_owned));
+        args.extend(["-i".to_owned(), format!("file:{SOURCE_FILE}")]);
+        push_pairs(&mut args, &output);
+        args.push(end);
+        Ok(args)
+    }
+
+    fn check(&mut self, pairs: &[Pair], side: Side) -> Result<Vec<Pair>, JobError> {
+        let checked = check_options(pairs, side, self.policy)
+            .map_err(|error| JobError::new(error.code(), error.to_string()))?;
+        for warning in checked.warnings {
+            self.warn(warning);
+        }
+        Ok(checked.args)
+    }
+
+    /// Both passes of a job usually earn the same warning; it is told once.
+    fn warn(&mut self, warning: Warning) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// x264's profiles up to High take 8-bit 4:2:0 only; for another source FFmpeg would fail unless told to convert.
+    fn add_pixel_format(&mut self, output: &mut Vec<Pair>) {
+        let Some(pix_fmt) = self
+            .probe
+            .video()
+            .and_then(|video| video.pix_fmt.as_deref())
+        else {
+            return;
+        };
+        let narrow = value(output, "profile:v")
+            .is_some_and(|profile| ["baseline", "main", "high"].contains(&profile));
+        let chosen = has(output, &["pix_fmt"])
+            || value(output, "filter:v").is_some_and(|graph| graph.contains("format="));
+        if narrow && !chosen && !["yuv420p", "yuvj420p", "nv12"].contains(&pix_fmt) {
+            output.push(pair("pix_fmt", "yuv420p"));
+            let detail =
+                format!("the profile needs 4:2:0, the source is {pix_fmt}: added pix_fmt yuv420p");
+            self.warn(Warning::new("pixel_format_converted", detail));
+        }
+    }
+}
+
+/// Which demuxer reads the input, and that nothing else may be opened.
+fn pinned(demuxer: &str) -> [&str; 6] {
+    [
+        "-protocol_whitelist",
+        "file,pipe",
+        "-format_whitelist",
+        demuxer,
+        "-f",
+        demuxer,
+    ]
+}
+
+fn pair(name: &str, value: &str) -> Pair {
+    Pair {
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+    }
+}
+
+fn push_pairs(args: &mut Vec<String>, pairs: &[Pair]) {
+    for pair in pairs {
+        args.push(format!("-{}", pair.name));
+        args.extend(pair.value.clone());
+    }
+}
+
+fn has(pairs: &[Pair], names: &[&str]) -> bool {
+    pairs.iter().any(|pair| names.contains(&pair.name.as_str()))
+}
+
+fn value<'a>(pairs: &'a [Pair], name: &str) -> Option<&'a str> {
+    pairs
+        .iter()
+        .rev()
+        .find(|pair| pair.name == name)?
+        .value
+        .as_deref()
+}
+
+/// A job that encodes video needs some: FFmpeg alone would write an audio file under a video's name.
+fn need_video(output: &[Pair], probe: &Probe) -> Result<(), JobError> {
+    let wants_video = !has(output, &["vn"]) && has(output, &["c:v", "filter:v", "b:v", "s"]);
+    if probe.streams.is_empty() {
+        return Err(JobError::new(
+            Code::SourceUnreadable,
+            "the source holds no streams",
+        ));
+    }
+    if wants_video && probe.video().is_none() {
+        return Err(
+            JobError::new(Code::SourceUnreadable, "the source holds no video stream").with_hint(
+                "to encode its audio alone, leave out the video options and add [\"vn\", null]",
+            ),
+        );
+    }
+    Ok(())
+}
+
+/// Without `f`, the container comes from the destination's name.
+fn add_format(output: &mut Vec<Pair>, spec: &JobSpec) -> Result<(), JobError> {
+    if has(output, &["f"]) {
+        return Ok(());
+    }
+    let extension = spec
+        .dest_path
+        .extension()
+        .unwrap_or_default()
+        .to_lowercase();
+    let format = container(&extension).ok_or_else(|| {
+        JobError::new(
+            Code::InvalidSpec,
+            format!(
+                "the name of the destination does not tell its container (extension {extension:?})"
+            ),
+        )
+        .with_hint("add [\"f\", \"mp4\"] or another container to outfile_options")
+    })?;
+    output.push(pair("f", format));
+    Ok(())
+}
+
+/// The muxer for a file extension.
+fn container(extension: &str) -> Option<&'static str> {
+    Some(match extension {
+        "mp4" | "m4v" | "m4a" => "mp4",
+        "mov" => "mov",
+        "webm" => "webm",
+        "mkv" => "matroska",
+        "mp3" => "mp3",
+        "ogg" | "oga" | "ogv" | "opus" => "ogg",
+        "flac" => "flac",
+        "wav" => "wav",
+        "ts" => "mpegts",
+        "gif" => "gif",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {}

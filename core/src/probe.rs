@@ -1,0 +1,193 @@
+//! What `ffprobe` says about a file, as far as a plan needs it. Numbers come as text, and any of them may be missing.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// The arguments for `ffprobe` on a local file with a known demuxer. It opens nothing but that file.
+pub fn probe_args(demuxer: &str, file: &str) -> Vec<String> {
+    let fixed = [
+        "-v",
+        "error",
+        "-of",
+        "json",
+        "-show_format",
+        "-show_streams",
+    ];
+    let pinned = [
+        "-protocol_whitelist",
+        "file,pipe",
+        "-format_whitelist",
+        demuxer,
+        "-f",
+        demuxer,
+    ];
+    let file = format!("file:{file}");
+    fixed
+        .into_iter()
+        .chain(pinned)
+        .map(str::to_owned)
+        .chain(["-i".to_owned(), file])
+        .collect()
+}
+
+/// Facts about one file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Probe {
+    /// How long it lasts, if it says.
+    pub duration: Option<Duration>,
+    /// Its streams, in order.
+    pub streams: Vec<Stream>,
+}
+
+/// One stream of a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stream {
+    /// What it carries.
+    pub kind: StreamKind,
+    /// FFmpeg's name of its codec.
+    pub codec: Option<String>,
+    /// Pixels across.
+    pub width: Option<u32>,
+    /// Pixels down.
+    pub height: Option<u32>,
+    /// FFmpeg's name of its pixel format.
+    pub pix_fmt: Option<String>,
+}
+
+/// What a stream carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StreamKind {
+    /// Moving pictures.
+    Video,
+    /// A picture attached to audio, such as a cover. Not video for our purposes.
+    Cover,
+    /// Sound.
+    Audio,
+    /// Anything else.
+    #[default]
+    Other,
+}
+
+impl Probe {
+    /// Reads the JSON that `ffprobe` prints.
+    pub fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
+        let raw: RawProbe = serde_json::from_slice(json)?;
+        let format_seconds = raw
+            .format
+            .and_then(|format| seconds(format.duration.as_deref()));
+        let longest = raw
+            .streams
+            .iter()
+            .filter_map(|stream| seconds(stream.duration.as_deref()))
+            .max();
+        Ok(Self {
+            duration: format_seconds.or(longest),
+            streams: raw
+                .streams
+                .into_iter()
+                .map(RawStream::into_stream)
+                .collect(),
+        })
+    }
+
+    /// The first video stream.
+    pub fn video(&self) -> Option<&Stream> {
+        self.streams
+            .iter()
+            .find(|stream| stream.kind == StreamKind::Video)
+    }
+
+    /// The first audio stream.
+    pub fn audio(&self) -> Option<&Stream> {
+        self.streams
+            .iter()
+            .find(|stream| stream.kind == StreamKind::Audio)
+    }
+}
+
+#[derive(Deserialize)]
+struct RawProbe {
+    #[serde(default)]
+    streams: Vec<RawStream>,
+    format: Option<RawFormat>,
+}
+
+#[derive(Deserialize)]
+struct RawFormat {
+    duration: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawStream {
+    codec_type: Option<String>,
+    codec_name: Option<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+    pix_fmt: Option<String>,
+    duration: Option<String>,
+    #[serde(default)]
+    disposition: RawDisposition,
+}
+
+#[derive(Default, Deserialize)]
+struct RawDisposition {
+    #[serde(default)]
+    attached_pic: u8,
+}
+
+impl RawStream {
+    fn into_stream(self) -> Stream {
+        let kind = match self.codec_type.as_deref() {
+            Some("video") if self.disposition.attached_pic != 0 => StreamKind::Cover,
+            Some("video") => StreamKind::Video,
+            Some("audio") => StreamKind::Audio,
+            _ => StreamKind::Other,
+        };
+        Stream {
+            kind,
+            codec: self.codec_name,
+            width: self.width,
+            height: self.height,
+            pix_fmt: self.pix_fmt,
+        }
+    }
+}
+
+fn seconds(text: Option<&str>) -> Option<Duration> {
+    let seconds: f64 = text?.trim().parse().ok()?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_tolerates_whatever_is_missing() {
+        let probe =
+            Probe::parse(br#"{"streams":[{"codec_type":"video","duration":"N/A"},{}]}"#).unwrap();
+        assert_eq!(probe.duration, None);
+        assert!(probe.video().is_some());
+        assert_eq!(Probe::parse(b"{}").unwrap(), Probe::default());
+        assert!(Probe::parse(b"").is_err());
+    }
+
+    #[test]
+    fn a_cover_is_not_video() {
+        let json = br#"{"streams":[{"codec_type":"video","codec_name":"mjpeg","disposition":{"attached_pic":1}},
+            {"codec_type":"audio","codec_name":"mp3","duration":"3.5"}]}"#;
+        let probe = Probe::parse(json).unwrap();
+        assert_eq!(probe.video(), None);
+        assert_eq!(probe.duration, Some(Duration::from_millis(3_500)));
+    }
+
+    #[test]
+    fn a_hostile_duration_is_no_duration() {
+        for text in ["-1", "1e400", "NaN", "inf"] {
+            assert_eq!(seconds(Some(text)), None, "{text}");
+        }
+    }
+}

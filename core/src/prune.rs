@@ -1,0 +1,86 @@
+//! What to repair, from what the table shows. Decides only; each action is conditional again when it is carried out.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::{
+    id::{InstanceId, JobId},
+    instance::{Instance, InstanceState},
+    job::{Job, JobState},
+    lease::elapsed,
+};
+
+/// When something counts as broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrunePolicy {
+    /// How far clocks may disagree before a lease counts as lapsed.
+    pub lease_margin: Duration,
+    /// A job of which nothing was heard for so long is given up.
+    pub abandon_after: Duration,
+    /// The clock of `abandon_after` stands still: nobody is meant to work on jobs now.
+    pub paused: bool,
+    /// An instance that was silent for so long is dead.
+    pub silence: Duration,
+}
+
+/// One repair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PruneAction {
+    /// The job's lease ended: back to waiting, or given up when its attempts are used up.
+    Lapse(JobId),
+    /// The job waits, and its message may be lost: send another.
+    Resend(JobId),
+    /// Nothing was heard of the job for too long: give it up.
+    Abandon(JobId),
+    /// The instance is dead: end it and mark it gone.
+    Terminate(InstanceId),
+}
+
+/// Plans the repairs.
+pub fn plan_prune(
+    jobs: &[Job],
+    instances: &[Instance],
+    policy: &PrunePolicy,
+    now: Timestamp,
+) -> Vec<PruneAction> {
+    let mut holders = BTreeSet::new();
+    let mut actions = Vec::new();
+    for job in jobs {
+        if !policy.paused && elapsed(now, job.heard_at) >= policy.abandon_after {
+            actions.push(PruneAction::Abandon(job.id.clone()));
+            continue;
+        }
+        match &job.state {
+            JobState::Pending { .. } if job.resend_at.is_none_or(|at| at <= now) => {
+                actions.push(PruneAction::Resend(job.id.clone()));
+            }
+            JobState::Running { lease, .. } if lease.lapsed(now, policy.lease_margin) => {
+                actions.push(PruneAction::Lapse(job.id.clone()));
+            }
+            JobState::Running { lease, .. } => {
+                holders.insert(&lease.token.instance);
+            }
+            JobState::Pending { .. }
+            | JobState::Finished
+            | JobState::Error(_)
+            | JobState::Abandoned(_)
+            | JobState::Canceled => {}
+        }
+    }
+    let dead = |instance: &&Instance| {
+        instance.state != InstanceState::Gone
+            && elapsed(now, instance.beat_at) >= policy.silence
+            && !holders.contains(&instance.id)
+    };
+    actions.extend(
+        instances
+            .iter()
+            .filter(dead)
+            .map(|instance| PruneAction::Terminate(instance.id.clone())),
+    );
+    actions
+}
+
+#[cfg(test)]
+mod tests {}

@@ -1,0 +1,237 @@
+//! Every setting, with its default and what it is for. Reading files and the environment is the caller's business.
+//!
+//! Unknown keys are errors. Where a setting has a name in the original, its doc names it.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{duration, fleet::FleetSettings, notify::NotifyFormat};
+
+/// All settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The HTTP server of local mode.
+    pub server: ServerSettings,
+    /// Where local mode keeps its data.
+    pub local: LocalSettings,
+    /// How many encoders, and when.
+    pub fleet: FleetSettings,
+    /// Limits of jobs.
+    pub jobs: JobSettings,
+    /// The encoder daemon.
+    pub encoder: EncoderSettings,
+    /// FFmpeg itself.
+    pub ffmpeg: FfmpegSettings,
+    /// Which hosts may be reached.
+    pub network: NetworkSettings,
+    /// Where media may come from.
+    pub storage: StorageSettings,
+    /// The original's API.
+    pub legacy: LegacySettings,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerSettings {
+    /// Address and port; port 0 takes a free one. The default port is the original's.
+    pub listen: String,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8001".to_owned(),
+        }
+    }
+}
+
+/// `[local]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LocalSettings {
+    /// Folder of the database, the key file, the work folders and the logs. Unset: `nommer` in the user's data folder.
+    pub data_dir: Option<PathBuf>,
+    /// Folders under which `file://` is served, beside the current folder and the data folder.
+    pub allowed_folders: Vec<PathBuf>,
+}
+
+/// `[jobs]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JobSettings {
+    /// A job of which nothing was heard for so long is given up. `FEEDERD_ABANDON_INACTIVE_JOBS_THRESH`.
+    #[serde(with = "duration")]
+    pub abandon_after: Duration,
+    /// A job's FFmpeg may run for at most so long, all passes together.
+    #[serde(with = "duration")]
+    pub time_limit: Duration,
+}
+
+impl Default for JobSettings {
+    fn default() -> Self {
+        Self {
+            abandon_after: Duration::from_secs(9 * 3_600),
+            time_limit: Duration::from_secs(24 * 3_600),
+        }
+    }
+}
+
+/// `[encoder]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EncoderSettings {
+    /// Pause between two heartbeats; each extends the lease. `NOMMERD_HEARTBEAT_INTERVAL`.
+    #[serde(with = "duration")]
+    pub heartbeat: Duration,
+    /// How long a lease lasts without a heartbeat. At least three heartbeats, so that two may be lost.
+    #[serde(with = "duration")]
+    pub lease: Duration,
+    /// FFmpeg is killed when neither its output nor its processor time grew for so long.
+    #[serde(with = "duration")]
+    pub stall_limit: Duration,
+}
+
+impl Default for EncoderSettings {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_secs(20),
+            lease: Duration::from_secs(60),
+            stall_limit: Duration::from_secs(120),
+        }
+    }
+}
+
+/// `[ffmpeg]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FfmpegSettings {
+    /// The program, by name or path. `ffprobe` is looked for beside it.
+    pub path: PathBuf,
+    /// FFmpeg options that jobs may use beside those that we know to be harmless.
+    pub extra_options: Vec<String>,
+    /// Filters that jobs may use beside those that we know to be harmless.
+    pub extra_filters: Vec<String>,
+    /// How strictly FFmpeg is locked in.
+    pub sandbox: SandboxMode,
+}
+
+impl Default for FfmpegSettings {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("ffmpeg"),
+            extra_options: Vec::new(),
+            extra_filters: Vec::new(),
+            sandbox: SandboxMode::BestEffort,
+        }
+    }
+}
+
+/// How strictly FFmpeg is locked in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SandboxMode {
+    /// No run without the whole sandbox.
+    Strict,
+    /// As much of it as this machine allows.
+    #[default]
+    BestEffort,
+    /// None of it.
+    Off,
+}
+
+/// `[network]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkSettings {
+    /// Whether sources and notify URLs may lie in private networks, this machine included.
+    pub allow_private_network: bool,
+}
+
+/// `[storage]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageSettings {
+    /// Whether sources and notify URLs must use `https`. `STORAGE_BACKENDS`.
+    pub require_https: bool,
+}
+
+/// `[legacy]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LegacySettings {
+    /// Format of notifications for jobs from `/job/submit`: `get` as the original documents, `form` as its released code did.
+    pub notify_format: NotifyFormat,
+}
+
+impl Default for LegacySettings {
+    fn default() -> Self {
+        Self {
+            notify_format: NotifyFormat::Get,
+        }
+    }
+}
+
+/// A setting that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("setting {field}: {problem}")]
+pub struct SettingError {
+    /// The setting, as it is written in a file: `encoder.lease`.
+    pub field: &'static str,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+impl Settings {
+    /// Refuses settings that contradict each other or themselves.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let refuse = |field, problem: &str| {
+            Err(SettingError {
+                field,
+                problem: problem.to_owned(),
+            })
+        };
+        if self.server.listen.parse::<std::net::SocketAddr>().is_err() {
+            return refuse(
+                "server.listen",
+                "must be an address and a port, such as 127.0.0.1:8001",
+            );
+        }
+        if self.encoder.heartbeat.is_zero() {
+            return refuse("encoder.heartbeat", "must be longer than nothing");
+        }
+        if self.encoder.lease < self.encoder.heartbeat * 3 {
+            return refuse(
+                "encoder.lease",
+                "must be at least three times encoder.heartbeat",
+            );
+        }
+        if self.jobs.abandon_after < self.encoder.lease {
+            return refuse("jobs.abandon_after", "must be longer than encoder.lease");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid_and_survive_a_round_trip() {
+        let settings = Settings::default();
+        settings.validate().unwrap();
+        let text = serde_json::to_string(&settings).unwrap();
+        assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), settings);
+    }
+
+    #[test]
+    fn contradictions_name_their_setting() {
+        let mut settings = Settings::default();
+        settings.encoder.lease = Duration::from_secs(30);
+        assert_eq!(settings.validate().unwrap_err().field, "encoder.lease");
+        assert!(serde_json::from_str::<Settings>(r#"{"encoder":{"haertbeat":"5s"}}"#).is_err());
+    }
+}

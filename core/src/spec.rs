@@ -1,0 +1,107 @@
+//! What a caller asks for, checked once when it arrives and never changed after.
+//!
+//! Two shapes come in: the original's (`legacy`) and `/v1`'s. Both become the same [`JobSpec`].
+
+mod check;
+mod legacy;
+mod v1;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use legacy::parse_legacy;
+pub use v1::parse_v1;
+
+use crate::{
+    address::NetworkRules,
+    error::{Code, JobError},
+    notify::{NotifyFormat, NotifyTarget},
+    options::{OptionPolicy, Pair},
+    uri::{MediaUri, UriRules},
+};
+
+/// How often a job may be tried unless it says otherwise.
+pub const DEFAULT_MAX_ATTEMPTS: u32 = 3;
+
+/// Most attempts that a job may ask for.
+pub const MOST_ATTEMPTS: u32 = 10;
+
+/// Most passes of one job. Two are usual; more than a few are a mistake.
+pub const MOST_PASSES: usize = 8;
+
+/// A checked request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobSpec {
+    /// Where the media comes from, without secrets.
+    pub source_path: MediaUri,
+    /// Where the result goes, without secrets.
+    pub dest_path: MediaUri,
+    /// The preset that the passes come from, if one was named.
+    #[serde(default)]
+    pub preset: Option<String>,
+    /// The FFmpeg runs, in order.
+    pub passes: Vec<PassSpec>,
+    /// Who is told.
+    #[serde(default)]
+    pub notify: Option<NotifyTarget>,
+    /// The caller's own name for the job.
+    #[serde(default)]
+    pub external_id: Option<String>,
+    /// Free text of the caller's.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+    /// How often the job may be tried.
+    pub max_attempts: u32,
+}
+
+/// One FFmpeg run as the caller wrote it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassSpec {
+    /// Options before the input.
+    #[serde(default)]
+    pub infile_options: Vec<Pair>,
+    /// Options before the output.
+    #[serde(default)]
+    pub outfile_options: Vec<Pair>,
+    /// Whether the moov atom goes before the media data.
+    #[serde(default)]
+    pub move_atom_to_front: bool,
+}
+
+/// What requests are checked against.
+#[derive(Clone, Debug, Default)]
+pub struct SpecRules {
+    /// Which addresses are let in.
+    pub uris: UriRules,
+    /// Which hosts and ports.
+    pub network: NetworkRules,
+    /// Which FFmpeg options.
+    pub options: OptionPolicy,
+    /// Format of notifications for jobs from the original's route.
+    pub legacy_notify_format: Option<NotifyFormat>,
+}
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{pointer}: {error}")]
+pub struct SpecError {
+    /// The field, as a JSON pointer (RFC 6901); empty for the whole body.
+    pub pointer: String,
+    /// What is wrong with it.
+    pub error: JobError,
+}
+
+impl SpecError {
+    /// A refusal.
+    pub fn new(pointer: impl Into<String>, code: Code, message: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.into(),
+            error: JobError::new(code, message),
+        }
+    }
+
+    fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(pointer, Code::InvalidSpec, message)
+    }
+}

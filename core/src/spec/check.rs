@@ -1,0 +1,213 @@
+//! Checks that both request shapes share. Each names the field it refuses.
+
+use serde_json::{Map, Value};
+
+use super::{JobSpec, MOST_PASSES, PassSpec, SpecError, SpecRules};
+use crate::{
+    error::Code,
+    nearest::nearest,
+    notify::{NotifyFormat, NotifyTarget},
+    options::{OptionError, Pair, Side, check_options},
+    secret::Secret,
+    uri::{MediaUri, NotifyUrl, UriError},
+};
+
+/// The workflow that every job of ours runs, by its short name. The original's class path ends in the other.
+const NOMMER: &str = "ffmpeg";
+const NOMMER_CLASS: &str = "FFmpegNommer";
+
+/// A checked request, and the secrets that were taken out of its addresses.
+#[derive(Debug)]
+pub struct Checked {
+    /// What was asked for.
+    pub spec: JobSpec,
+    /// Secret part of the source address.
+    pub source: Option<Secret>,
+    /// Secret part of the destination address.
+    pub destination: Option<Secret>,
+    /// Secret part of the notify URL.
+    pub notify: Option<Secret>,
+}
+
+/// A JSON pointer to `key` under `parent`.
+pub(super) fn pointer(parent: &str, key: &str) -> String {
+    format!("{parent}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+/// Refuses keys that mean nothing here.
+pub(super) fn known_fields(
+    map: &Map<String, Value>,
+    parent: &str,
+    fields: &[&str],
+) -> Result<(), SpecError> {
+    let Some(unknown) = map.keys().find(|key| !fields.contains(&key.as_str())) else {
+        return Ok(());
+    };
+    let advice = nearest(unknown, fields).map_or_else(
+        || format!("fields are {}", fields.join(", ")),
+        |near| format!("did you mean {near:?}?"),
+    );
+    Err(SpecError::invalid(
+        pointer(parent, unknown),
+        format!("there is no field {unknown:?}; {advice}"),
+    ))
+}
+
+/// A field that must be text.
+pub(super) fn text<'a>(map: &'a Map<String, Value>, key: &str) -> Result<&'a str, SpecError> {
+    match map.get(key) {
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(SpecError::invalid(
+            format!("/{key}"),
+            format!("{key} must be text"),
+        )),
+        None => Err(SpecError::invalid(
+            format!("/{key}"),
+            format!("{key} is missing"),
+        )),
+    }
+}
+
+/// The source address, and its secret part.
+pub(super) fn source(
+    text: &str,
+    rules: &SpecRules,
+) -> Result<(MediaUri, Option<Secret>), SpecError> {
+    let refuse = |error: UriError| {
+        SpecError::new(
+            "/source_path",
+            error.code(),
+            format!("source_path: {error}"),
+        )
+    };
+    MediaUri::parse_source(text, &rules.uris)
+        .map(MediaUri::split_secret)
+        .map_err(refuse)
+}
+
+/// The destination address, and its secret part.
+pub(super) fn destination(
+    text: &str,
+    rules: &SpecRules,
+) -> Result<(MediaUri, Option<Secret>), SpecError> {
+    let refuse =
+        |error: UriError| SpecError::new("/dest_path", error.code(), format!("dest_path: {error}"));
+    MediaUri::parse_destination(text, &rules.uris)
+        .map(MediaUri::split_secret)
+        .map_err(refuse)
+}
+
+/// The notify URL if there is one, and its secret part.
+pub(super) fn notify(
+    value: Option<&Value>,
+    format: NotifyFormat,
+    rules: &SpecRules,
+) -> Result<(Option<NotifyTarget>, Option<Secret>), SpecError> {
+    let text = match value {
+        None | Some(Value::Null) => return Ok((None, None)),
+        Some(Value::String(text)) if text.is_empty() => return Ok((None, None)),
+        Some(Value::String(text)) => text,
+        Some(_) => return Err(SpecError::invalid("/notify_url", "notify_url must be text")),
+    };
+    let refuse = |error: UriError| {
+        SpecError::new("/notify_url", error.code(), format!("notify_url: {error}"))
+    };
+    let (url, secret) = NotifyUrl::parse(text, &rules.network)
+        .map_err(refuse)?
+        .split_secret();
+    Ok((Some(NotifyTarget { url, format }), secret))
+}
+
+/// Refuses keys that mean nothing in `job_options` and its passes. The original ignored them.
+pub(super) fn known_job_options(map: &Map<String, Value>) -> Result<(), SpecError> {
+    known_fields(map, "/job_options", &["nommer", "options"])?;
+    let passes = map
+        .get("options")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    for (number, pass) in passes.iter().enumerate() {
+        if let Some(pass) = pass.as_object() {
+            let fields = ["infile_options", "outfile_options", "move_atom_to_front"];
+            known_fields(pass, &format!("/job_options/options/{number}"), &fields)?;
+        }
+    }
+    Ok(())
+}
+
+/// The original's `job_options`: which workflow, and the passes.
+pub(super) fn job_options(
+    map: &Map<String, Value>,
+    rules: &SpecRules,
+) -> Result<Vec<PassSpec>, SpecError> {
+    if let Some(nommer) = map.get("nommer") {
+        let known = nommer
+            .as_str()
+            .is_some_and(|name| name == NOMMER || name.ends_with(NOMMER_CLASS));
+        if !known {
+            let message = format!("there is no nommer {nommer}; use \"{NOMMER}\"");
+            return Err(SpecError::new(
+                "/job_options/nommer",
+                Code::UnknownNommer,
+                message,
+            ));
+        }
+    }
+    let at = "/job_options/options";
+    let passes = map
+        .get("options")
+        .and_then(Value::as_array)
+        .ok_or_else(|| SpecError::invalid(at, "options must be a list of passes"))?;
+    if !(1..=MOST_PASSES).contains(&passes.len()) {
+        return Err(SpecError::invalid(
+            at,
+            format!("options must hold 1 to {MOST_PASSES} passes"),
+        ));
+    }
+    passes
+        .iter()
+        .enumerate()
+        .map(|(number, value)| pass(value, &format!("{at}/{number}"), rules))
+        .collect()
+}
+
+fn pass(value: &Value, at: &str, rules: &SpecRules) -> Result<PassSpec, SpecError> {
+    let map = value.as_object().ok_or_else(|| {
+        SpecError::invalid(
+            at,
+            "a pass must be an object with outfile_options, infile_options, move_atom_to_front",
+        )
+    })?;
+    let move_atom_to_front = match map.get("move_atom_to_front") {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(wanted)) => *wanted,
+        Some(_) => {
+            let message = "move_atom_to_front must be true or false";
+            return Err(SpecError::invalid(
+                format!("{at}/move_atom_to_front"),
+                message,
+            ));
+        }
+    };
+    Ok(PassSpec {
+        infile_options: options(map, "infile_options", at, Side::Input, rules)?,
+        outfile_options: options(map, "outfile_options", at, Side::Output, rules)?,
+        move_atom_to_front,
+    })
+}
+
+fn options(
+    map: &Map<String, Value>,
+    key: &str,
+    parent: &str,
+    side: Side,
+    rules: &SpecRules,
+) -> Result<Vec<Pair>, SpecError> {
+    let at = format!("{parent}/{key}");
+    let refuse = |error: &OptionError| SpecError::new(at.clone(), error.code(), error.to_string());
+    let Some(value) = map.get(key) else {
+        return Ok(Vec::new());
+    };
+    let pairs = Pair::list_from_json(value).map_err(|error| refuse(&error))?;
+    check_options(&pairs, side, &rules.options).map_err(|error| refuse(&error))?;
+    Ok(pairs)
+}

@@ -1,0 +1,173 @@
+//! The request of `POST /v1/jobs`. Unknown fields are refused, with the nearest known one.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{
+    DEFAULT_MAX_ATTEMPTS, JobSpec, MOST_ATTEMPTS, PassSpec, SpecError, SpecRules,
+    check::{self, Checked},
+};
+use crate::{error::Code, nearest::nearest, notify::NotifyFormat, presets};
+
+/// The fields of a request.
+const FIELDS: [&str; 9] = [
+    "source_path",
+    "dest_path",
+    "preset",
+    "job_options",
+    "notify_url",
+    "notify_format",
+    "external_id",
+    "metadata",
+    "max_attempts",
+];
+
+/// Most entries of `metadata`.
+const METADATA_ENTRIES: usize = 16;
+
+/// Longest key or value of `metadata`, and longest `external_id`, in bytes.
+const METADATA_BYTES: usize = 500;
+
+/// Reads a body of `POST /v1/jobs`.
+pub fn parse_v1(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError> {
+    let body = body
+        .as_object()
+        .ok_or_else(|| SpecError::invalid("", "the body must be a JSON object"))?;
+    check::known_fields(body, "", &FIELDS)?;
+    let (source_path, source) = check::source(check::text(body, "source_path")?, rules)?;
+    let (dest_path, destination) = check::destination(check::text(body, "dest_path")?, rules)?;
+    let (notify, notify_secret) =
+        check::notify(body.get("notify_url"), notify_format(body)?, rules)?;
+    let (preset, passes) = passes(body, rules)?;
+    let spec = JobSpec {
+        source_path,
+        dest_path,
+        preset,
+        passes,
+        notify,
+        external_id: external_id(body)?,
+        metadata: metadata(body)?,
+        max_attempts: max_attempts(body)?,
+    };
+    Ok(Checked {
+        spec,
+        source,
+        destination,
+        notify: notify_secret,
+    })
+}
+
+fn passes(
+    body: &Map<String, Value>,
+    rules: &SpecRules,
+) -> Result<(Option<String>, Vec<PassSpec>), SpecError> {
+    match (body.get("preset"), body.get("job_options")) {
+        (Some(_), Some(_)) => Err(SpecError::invalid(
+            "/preset",
+            "give either preset or job_options, not both",
+        )),
+        (None, None) => Err(SpecError::invalid(
+            "/preset",
+            "give a preset, or job_options with FFmpeg options",
+        )),
+        (Some(Value::String(name)), None) => {
+            let preset = presets::find(name).ok_or_else(|| unknown_preset(name))?;
+            Ok((Some(name.clone()), (preset.passes)()))
+        }
+        (Some(_), None) => Err(SpecError::invalid("/preset", "preset must be text")),
+        (None, Some(Value::Object(job_options))) => {
+            check::known_job_options(job_options)?;
+            Ok((None, check::job_options(job_options, rules)?))
+        }
+        (None, Some(_)) => Err(SpecError::invalid(
+            "/job_options",
+            "job_options must be an object with options and nommer",
+        )),
+    }
+}
+
+fn unknown_preset(name: &str) -> SpecError {
+    let names: Vec<&str> = presets::ALL.iter().map(|preset| preset.name).collect();
+    let advice = nearest(name, &names).map_or_else(
+        || format!("presets are {}", names.join(", ")),
+        |near| format!("did you mean {near:?}?"),
+    );
+    SpecError::new(
+        "/preset",
+        Code::UnknownPreset,
+        format!("there is no preset {name:?}; {advice}"),
+    )
+}
+
+fn notify_format(body: &Map<String, Value>) -> Result<NotifyFormat, SpecError> {
+    match body.get("notify_format") {
+        None => Ok(NotifyFormat::Json),
+        Some(Value::String(text)) if text == "json" => Ok(NotifyFormat::Json),
+        Some(Value::String(text)) if text == "form" => Ok(NotifyFormat::Form),
+        Some(Value::String(text)) if text == "get" => Ok(NotifyFormat::Get),
+        Some(_) => Err(SpecError::invalid(
+            "/notify_format",
+            "notify_format must be \"json\", \"form\" or \"get\"",
+        )),
+    }
+}
+
+fn external_id(body: &Map<String, Value>) -> Result<Option<String>, SpecError> {
+    match body.get("external_id") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text))
+            if (1..=METADATA_BYTES).contains(&text.len()) && printable(text) =>
+        {
+            Ok(Some(text.clone()))
+        }
+        Some(_) => Err(SpecError::invalid(
+            "/external_id",
+            format!(
+                "external_id must be text of 1 to {METADATA_BYTES} bytes without control characters"
+            ),
+        )),
+    }
+}
+
+fn metadata(body: &Map<String, Value>) -> Result<BTreeMap<String, String>, SpecError> {
+    let refusal = |pointer: &str| {
+        let message = format!(
+            "metadata must be an object of at most {METADATA_ENTRIES} texts of at most {METADATA_BYTES} bytes without control characters"
+        );
+        SpecError::invalid(pointer, message)
+    };
+    let entries = match body.get("metadata") {
+        None | Some(Value::Null) => return Ok(BTreeMap::new()),
+        Some(Value::Object(entries)) if entries.len() <= METADATA_ENTRIES => entries,
+        Some(_) => return Err(refusal("/metadata")),
+    };
+    let fits = |text: &str| text.len() <= METADATA_BYTES && printable(text);
+    entries
+        .iter()
+        .map(|(key, value)| match value {
+            Value::String(text) if fits(key) && fits(text) => Ok((key.clone(), text.clone())),
+            _ => Err(refusal(&check::pointer("/metadata", key))),
+        })
+        .collect()
+}
+
+fn max_attempts(body: &Map<String, Value>) -> Result<u32, SpecError> {
+    let Some(value) = body.get("max_attempts") else {
+        return Ok(DEFAULT_MAX_ATTEMPTS);
+    };
+    value
+        .as_u64()
+        .and_then(|attempts| u32::try_from(attempts).ok())
+        .filter(|attempts| (1..=MOST_ATTEMPTS).contains(attempts))
+        .ok_or_else(|| {
+            SpecError::invalid(
+                "/max_attempts",
+                format!("max_attempts must be a whole number from 1 to {MOST_ATTEMPTS}"),
+            )
+        })
+}
+
+fn printable(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
