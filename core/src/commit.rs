@@ -18,22 +18,22 @@ const CONFLICTS: u32 = 16;
 
 /// The store and the two queues that a change touches.
 #[derive(Debug)]
-pub struct Table<'a, S, J, N> {
+pub struct Table<'a, S, Q> {
     /// Where jobs live.
     pub store: &'a S,
     /// Hints for encoders.
-    pub job_queue: &'a J,
+    pub job_queue: &'a Q,
     /// Hints for state-change.
-    pub state_queue: &'a N,
+    pub state_queue: &'a Q,
 }
 
-impl<S, J, N> Clone for Table<'_, S, J, N> {
+impl<S, Q> Clone for Table<'_, S, Q> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<S, J, N> Copy for Table<'_, S, J, N> {}
+impl<S, Q> Copy for Table<'_, S, Q> {}
 
 /// What became of an event.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub enum Committed {
     Missing,
 }
 
-impl<S: JobStore, J: JobQueue, N: JobQueue> Table<'_, S, J, N> {
+impl<S: JobStore, Q: JobQueue> Table<'_, S, Q> {
     /// Applies one event to one job, again and again until no other writer comes between.
     pub async fn apply(
         &self,

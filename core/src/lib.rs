@@ -29,6 +29,7 @@ pub mod instance;
 pub mod notify;
 pub mod prune;
 
+pub mod api;
 pub mod commit;
 pub mod duration;
 pub mod error;

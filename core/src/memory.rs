@@ -8,11 +8,60 @@ mod store;
 pub use queue::MemoryQueue;
 pub use store::MemoryStore;
 
+use jiff::Timestamp;
+
 use crate::{
-    ports::{ScaleSignal, Secrets, StoreError},
+    ports::{Backend, ScaleSignal, Secrets, StoreError},
     sealed::SealedText,
     secret::Secret,
 };
+
+/// A whole side in memory.
+#[derive(Debug)]
+pub struct Memory {
+    /// The table.
+    pub store: MemoryStore,
+    /// Hints for encoders.
+    pub job_queue: MemoryQueue,
+    /// Hints for state-change.
+    pub state_queue: MemoryQueue,
+    /// Keeps secrets in the clear.
+    pub secrets: PlainSecrets,
+}
+
+impl Memory {
+    /// An empty side at this time.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            store: MemoryStore::new(),
+            job_queue: MemoryQueue::new(now),
+            state_queue: MemoryQueue::new(now),
+            secrets: PlainSecrets,
+        }
+    }
+}
+
+impl Backend for Memory {
+    type Store = MemoryStore;
+    type Queue = MemoryQueue;
+    type Secrets = PlainSecrets;
+
+    fn store(&self) -> &MemoryStore {
+        &self.store
+    }
+
+    fn job_queue(&self) -> &MemoryQueue {
+        &self.job_queue
+    }
+
+    fn state_queue(&self) -> &MemoryQueue {
+        &self.state_queue
+    }
+
+    fn secrets(&self) -> &PlainSecrets {
+        &self.secrets
+    }
+}
 
 /// A signal that nobody listens to.
 #[derive(Clone, Copy, Debug, Default)]

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    commit::Table,
     fleet::FleetRecord,
     id::{InstanceId, JobId},
     instance::Instance,
@@ -371,4 +372,35 @@ pub trait Secrets: Send + Sync {
 pub trait ScaleSignal: Send + Sync {
     /// Asks for a run. Losing it costs a wait until the next tick, nothing else.
     fn wake(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// One side of the system, embedded or AWS: its stores, queues and keys, as the use cases take them.
+pub trait Backend: Send + Sync + 'static {
+    /// The table.
+    type Store: JobStore + NotificationStore + FleetStore;
+    /// The queues.
+    type Queue: JobQueue;
+    /// The keys.
+    type Secrets: Secrets;
+
+    /// Where jobs, notifications and the fleet live.
+    fn store(&self) -> &Self::Store;
+
+    /// Hints for encoders.
+    fn job_queue(&self) -> &Self::Queue;
+
+    /// Hints for state-change.
+    fn state_queue(&self) -> &Self::Queue;
+
+    /// What seals the secret parts of addresses.
+    fn secrets(&self) -> &Self::Secrets;
+
+    /// What changes jobs.
+    fn table(&self) -> Table<'_, Self::Store, Self::Queue> {
+        Table {
+            store: self.store(),
+            job_queue: self.job_queue(),
+            state_queue: self.state_queue(),
+        }
+    }
 }

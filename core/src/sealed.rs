@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::JobId;
+
 /// Ciphertext, in base64 with whatever its sealer needs to open it. Useless without the key, and still not printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -14,6 +16,29 @@ pub struct SealedText(pub String);
 impl fmt::Debug for SealedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SealedText(***)")
+    }
+}
+
+/// Which address of a job a sealed text belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SealedField {
+    /// The source address.
+    Source,
+    /// The destination address.
+    Destination,
+    /// The notify URL.
+    Notify,
+}
+
+impl SealedField {
+    /// The context that binds a ciphertext to one address of one job.
+    pub fn context(self, id: &JobId) -> String {
+        let field = match self {
+            Self::Source => "source",
+            Self::Destination => "destination",
+            Self::Notify => "notify",
+        };
+        format!("{id}/{field}")
     }
 }
 

@@ -1,0 +1,224 @@
+//! What `/v1` shows: the JSON shapes that the server writes and the command line reads. Additive changes only.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{JobError, Warning},
+    id::{InstanceId, JobId},
+    job::{Job, Output, StateChange, StateName},
+    lease::elapsed,
+    notify::Notification,
+    progress::Progress,
+};
+
+/// A job as callers see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobView {
+    /// Always `job`.
+    pub object: String,
+    /// Its name.
+    pub id: JobId,
+    /// Where it stands.
+    pub state: StateName,
+    /// The details of its state in words; empty if there is nothing to say.
+    pub state_details: String,
+    /// Attempts counted so far, the present one included.
+    pub attempts: u32,
+    /// Number of the last state change.
+    pub sequence: u64,
+    /// The caller's own name for it.
+    pub external_id: Option<String>,
+    /// The caller's free text.
+    pub metadata: BTreeMap<String, String>,
+    /// Where the media comes from, without secrets.
+    pub source_path: String,
+    /// Where the result goes, without secrets.
+    pub dest_path: String,
+    /// The preset, if one was named.
+    pub preset: Option<String>,
+    /// How far it is; absent before the first report and after the end.
+    pub progress: Option<Progress>,
+    /// What was published.
+    pub outputs: Vec<Output>,
+    /// Seconds spent in each stage.
+    pub timings: Timings,
+    /// What ran.
+    pub resolved: Resolved,
+    /// What was changed or noticed.
+    pub warnings: Vec<Warning>,
+    /// Why it failed, if it did.
+    pub error: Option<JobError>,
+    /// Who works on it.
+    pub encoder_id: Option<InstanceId>,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+    /// When it was first claimed.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// Its newest state changes, oldest first.
+    pub events: Vec<StateChange>,
+}
+
+/// Exactly what ran.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolved {
+    /// The command line of each pass.
+    pub passes: Vec<Vec<String>>,
+    /// The version of FFmpeg.
+    pub ffmpeg_version: Option<String>,
+}
+
+/// Seconds spent in each stage, all attempts together. A stage that lasts still is not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timings {
+    /// Waiting for an encoder.
+    pub queued: f64,
+    /// Fetching and probing.
+    pub download: f64,
+    /// FFmpeg.
+    pub encode: f64,
+    /// Delivering.
+    pub upload: f64,
+}
+
+impl Timings {
+    fn of(history: &[StateChange]) -> Self {
+        let mut timings = Self::default();
+        for (change, next) in history.iter().zip(history.iter().skip(1)) {
+            let seconds = elapsed(next.at, change.at).as_secs_f64();
+            match change.state {
+                StateName::Pending => timings.queued += seconds,
+                StateName::Downloading => timings.download += seconds,
+                StateName::Encoding => timings.encode += seconds,
+                StateName::Uploading => timings.upload += seconds,
+                StateName::Finished
+                | StateName::Error
+                | StateName::Abandoned
+                | StateName::Canceled => {}
+            }
+        }
+        timings
+    }
+}
+
+impl From<&Job> for JobView {
+    fn from(job: &Job) -> Self {
+        Self {
+            object: "job".to_owned(),
+            id: job.id.clone(),
+            state: job.state.name(),
+            state_details: job.state_details().to_owned(),
+            attempts: job.attempts,
+            sequence: job.sequence,
+            external_id: job.spec.external_id.clone(),
+            metadata: job.spec.metadata.clone(),
+            source_path: job.spec.source_path.redacted(),
+            dest_path: job.spec.dest_path.redacted(),
+            preset: job.spec.preset.clone(),
+            progress: job.progress.clone().filter(|_| !job.state.ended()),
+            outputs: job.outputs.clone(),
+            timings: Timings::of(&job.history),
+            resolved: Resolved {
+                passes: job.report.resolved.clone(),
+                ffmpeg_version: job.report.ffmpeg_version.clone(),
+            },
+            warnings: job.report.warnings.clone(),
+            error: job.error().cloned(),
+            encoder_id: job.state.lease().map(|lease| lease.token.instance.clone()),
+            created_at: job.created_at,
+            started_at: job.started_at,
+            finished_at: job.ended_at,
+            events: job.history.clone(),
+        }
+    }
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The entries, newest first.
+    pub data: Vec<T>,
+    /// What to pass as `cursor` for the next page; absent on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// A notification with its id, as the delivery log shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryView {
+    /// The `webhook-id` of every attempt.
+    pub id: String,
+    /// What was or is to be delivered, and what came of it.
+    #[serde(rename = "notification")]
+    pub inner: Notification,
+}
+
+impl From<Notification> for DeliveryView {
+    fn from(notification: Notification) -> Self {
+        Self {
+            id: notification.webhook_id(),
+            inner: notification,
+        }
+    }
+}
+
+/// An error answer after RFC 9457, `application/problem+json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A URI that names the kind of problem: `urn:media-nommer:error:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable code.
+    pub code: String,
+    /// What happened this time.
+    pub detail: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The fields at fault.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem>,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldProblem {
+    /// The field, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// What is wrong.
+    pub detail: String,
+}
+
+impl Problem {
+    /// The answer for an error, at fault with the field at `pointer` if that is not empty.
+    pub fn new(error: &JobError, pointer: &str) -> Self {
+        let code = error.code.as_str();
+        let mut title = code.replace('_', " ");
+        if let Some(first) = title.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        let field = || FieldProblem {
+            pointer: pointer.to_owned(),
+            detail: error.message.clone(),
+        };
+        Self {
+            kind: format!("urn:media-nommer:error:{code}"),
+            title,
+            status: error.code.http_status(),
+            code: code.to_owned(),
+            detail: error.message.clone(),
+            hint: error.hint.clone(),
+            errors: (!pointer.is_empty()).then(field).into_iter().collect(),
+            retryable: error.code.retryable(),
+        }
+    }
+}
