@@ -62,7 +62,7 @@ impl StoreError {
 pub struct IdempotencyKey {
     /// The caller's key.
     pub key: String,
-    /// SHA-256 of the request in its canonical form, hexadecimal.
+    /// SHA-256 of the request in its canonical form, in base64.
     pub body_hash: String,
     /// When the key is forgotten.
     pub expires_at: Timestamp,

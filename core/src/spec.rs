@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use check::Checked;
 pub use legacy::parse_legacy;
 pub use v1::parse_v1;
 

@@ -1,1 +1,133 @@
-//! Placeholder.
+//! `state-change`: tells callers what has become of their jobs.
+//!
+//! A message names a job; the notifications themselves wait in the table, written together with the change that they tell of.
+//! Each attempt is written down before it is made, so that two runs never make the same one, and its outcome after. What is
+//! due later comes back through a delayed message, or through prune.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use nommer_core::{
+    id::JobId,
+    job::Job,
+    lease::elapsed,
+    notify::{Answer, NotifyTarget, Notification, SigningSecret},
+    ports::{Backend, JobQueue, JobStore, NotificationStore, Notifier, Secrets, StoreError},
+    sealed::SealedField,
+    uri::NotifyUrl,
+};
+
+/// Longest delay of a queue message; SQS has none longer. What is due later than that is left to prune.
+const LONGEST_DELAY: Duration = Duration::from_secs(900);
+
+/// How long a message stays hidden while its job's notifications are sent.
+const HIDDEN: Duration = Duration::from_secs(120);
+
+/// Messages taken at a time.
+const BATCH: u32 = 10;
+
+/// What sends notifications and what signs them.
+#[derive(Debug)]
+pub struct StateChange<N> {
+    /// Sends.
+    pub notifier: N,
+    /// Signs.
+    pub signing_secret: SigningSecret,
+}
+
+impl<N: Notifier> StateChange<N> {
+    /// Takes the messages that are there, waiting up to `wait` for the first, and delivers for each. Gives their number.
+    ///
+    /// A message whose delivery meets a fault of the table stays in the queue and comes again.
+    pub async fn poll<B: Backend>(&self, backend: &B, wait: Duration) -> Result<usize, StoreError> {
+        let deliveries = backend.state_queue().receive(BATCH, wait, HIDDEN).await?;
+        for delivery in &deliveries {
+            match self.deliver(backend, &delivery.job_id).await {
+                Ok(()) => backend.state_queue().delete(&delivery.receipt).await?,
+                Err(error) => tracing::warn!(job.id = %delivery.job_id, error = ?error, "notifications are tried again later"),
+            }
+        }
+        Ok(deliveries.len())
+    }
+
+    /// Sends every notification of the job that is due, in order.
+    pub async fn deliver<B: Backend>(&self, backend: &B, id: &JobId) -> Result<(), StoreError> {
+        let Some((job, _)) = backend.store().get(id).await? else {
+            return Ok(());
+        };
+        let Some(target) = &job.spec.notify else {
+            return Ok(());
+        };
+        let waiting = backend.store().notifications(id).await?;
+        let due: Vec<_> = waiting.into_iter().filter(|one| one.due(Timestamp::now())).collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let url = open_url(backend, &job, target).await?;
+        for notification in due {
+            match self.attempt(backend, &job, target, &url, notification).await {
+                Ok(Some(next)) => come_back(backend, id, next).await?,
+                // Another run has this one in hand.
+                Ok(None) | Err(StoreError::Conflict) => {}
+                Err(fault @ StoreError::Unavailable { .. }) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one attempt. Gives the time of the next one, if there is to be one.
+    async fn attempt<B: Backend>(
+        &self,
+        backend: &B,
+        job: &Job,
+        target: &NotifyTarget,
+        url: &NotifyUrl,
+        read: Notification,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let now = Timestamp::now();
+        let mut begun = read.clone();
+        begun.begin(now);
+        backend.store().put_notification(&begun, &read).await?;
+
+        let message = begun.message(job, target.format, &self.signing_secret, now);
+        let reply = self.notifier.post(url, &message).await;
+        let mut settled = begun.clone();
+        settled.settle(Answer {
+            at: Timestamp::now(),
+            status: reply.status,
+            excerpt: reply.excerpt,
+        });
+        tracing::info!(
+            job.id = %job.id,
+            sequence = settled.sequence,
+            attempt = settled.attempts,
+            http.status = reply.status,
+            delivery.status = ?settled.status,
+            "notification sent"
+        );
+        backend.store().put_notification(&settled, &begun).await?;
+        Ok(settled.next_attempt_at)
+    }
+}
+
+async fn open_url<B: Backend>(backend: &B, job: &Job, target: &NotifyTarget) -> Result<NotifyUrl, StoreError> {
+    match &job.sealed.notify {
+        Some(sealed) => {
+            let secret = backend.secrets().open(sealed, &SealedField::Notify.context(&job.id)).await?;
+            Ok(target.url.clone().with_secret(secret))
+        }
+        None => Ok(target.url.clone()),
+    }
+}
+
+/// Sends a hint for the next attempt, if the queue can hold one for so long.
+async fn come_back<B: Backend>(backend: &B, id: &JobId, next: Timestamp) -> Result<(), StoreError> {
+    let delay = elapsed(next, Timestamp::now());
+    if delay <= LONGEST_DELAY {
+        backend.state_queue().send(id, delay).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {}

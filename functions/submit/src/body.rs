@@ -1,0 +1,25 @@
+//! Request bodies: read with a limit, then parsed strictly. The content type is not looked at: the original's client sends JSON
+//! under a form's name.
+
+use axum::body::{Body, to_bytes};
+use nommer_core::{
+    error::{Code, JobError},
+    json::parse_strict,
+};
+use serde_json::Value;
+
+use crate::BODY_LIMIT;
+
+/// Reads a body of at most [`BODY_LIMIT`] bytes as JSON.
+pub(crate) async fn read_json(body: Body) -> Result<Value, JobError> {
+    let bytes = to_bytes(body, BODY_LIMIT)
+        .await
+        .map_err(|_too_large_or_broken| {
+            let message = format!(
+                "the body could not be read or is larger than {} KiB",
+                BODY_LIMIT / 1_024
+            );
+            JobError::new(Code::BodyTooLarge, message)
+        })?;
+    parse_strict(&bytes).map_err(|error| JobError::new(Code::InvalidSpec, error.to_string()))
+}
