@@ -1,1 +1,4 @@
 //! Placeholder.
+
+pub mod fleet;
+//pub mod simulate;
