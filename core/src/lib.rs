@@ -1,4 +1,4 @@
 //! Placeholder.
 
 pub mod fleet;
-//pub mod simulate;
+pub mod simulate;
