@@ -25,6 +25,7 @@ pub mod progress;
 pub mod sniff;
 
 pub mod fleet;
+pub mod simulate;
 pub mod instance;
 pub mod notify;
 pub mod prune;

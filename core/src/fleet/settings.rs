@@ -1,0 +1,229 @@
+//! The settings that the planner reads: the planning part of the `[fleet]` table, and the `[budget]` table.
+//!
+//! What to launch (instance types, market, network) belongs to the adapter that launches and is not here.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+mod idle_timeout;
+
+pub use idle_timeout::IdleTimeout;
+
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as friendly;
+
+/// The most instances a fleet may be set to. A guard against a slip of the hand, far above what one account is
+/// granted without asking.
+pub const MAX_INSTANCES: u32 = 1_000;
+
+/// The most jobs one instance may be set to run at once; no machine has more cores to give them.
+pub const MAX_JOBS_PER_INSTANCE: u32 = 256;
+
+/// How the fleet grows and shrinks. Durations are written `"90s"` or `"5m"`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FleetSettings {
+    /// Whether scale may launch at all; the original's `FEEDERD_ALLOW_EC2_LAUNCHES`.
+    pub enabled: bool,
+    /// How demand is computed.
+    pub policy: Policy,
+    /// Instances kept even when there is no work.
+    pub min: u32,
+    /// Instances in total, whatever their state; the original's `MAX_NUM_EC2_INSTANCES`.
+    pub max: u32,
+    /// Jobs that one instance runs at once; the original's `MAX_ENCODING_JOBS_PER_EC2_INSTANCE`.
+    pub jobs_per_instance: u32,
+    /// Jobs beyond capacity that policy `threshold` tolerates; the original's `JOB_OVERFLOW_THRESH`.
+    pub overflow_threshold: u32,
+    /// Job slots that policy `backlog` keeps free beyond the waiting work.
+    pub warm_spare: u32,
+    /// Launches in one run of scale at most.
+    pub launch_limit: u32,
+    /// How long an encoder stands idle before it ends itself.
+    pub idle_timeout: IdleTimeout,
+    /// Whether idle encoders end themselves; the original's `NOMMERD_TERMINATE_WHEN_IDLE`.
+    pub terminate_when_idle: bool,
+    /// How often scale runs when nothing wakes it; the original's `FEEDERD_AUTO_SCALE_INTERVAL`.
+    #[serde(with = "friendly")]
+    pub scale_interval: Duration,
+    /// Expected time from the launch to the first job.
+    #[serde(with = "friendly")]
+    pub boot_time: Duration,
+    /// The part of `boot_time` that is billed: EC2 bills from the moment an instance runs, not while it is pending.
+    #[serde(with = "friendly")]
+    pub billed_boot: Duration,
+    /// The guard on money.
+    pub budget: Budget,
+}
+
+/// The defaults of the original where it had the setting; boot times as the design's trial assumed them.
+impl Default for FleetSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            policy: Policy::Backlog,
+            min: 0,
+            max: 3,
+            jobs_per_instance: 2,
+            overflow_threshold: 2,
+            warm_spare: 0,
+            launch_limit: 50,
+            idle_timeout: IdleTimeout::Auto,
+            terminate_when_idle: true,
+            scale_interval: Duration::from_mins(1),
+            boot_time: Duration::from_secs(40),
+            billed_boot: Duration::from_secs(30),
+            budget: Budget::default(),
+        }
+    }
+}
+
+/// How demand is computed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// Weighs the waiting work against free and coming slots.
+    #[default]
+    Backlog,
+    /// The formula of the original, with its cap mended.
+    Threshold,
+}
+
+/// The guard on money.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Budget {
+    /// US dollars a month that the fleet may cost; nothing set means no limit.
+    pub monthly_usd: Option<f64>,
+    /// What happens at the limit.
+    pub action: BudgetAction,
+}
+
+/// What happens when the budget is spent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BudgetAction {
+    /// No more launches; what runs goes on.
+    #[default]
+    StopScaling,
+    /// Launches go on, and each decision says so.
+    Warn,
+}
+
+impl Budget {
+    /// Whether the limit is reached.
+    pub fn is_spent(&self, month_to_date_usd: f64) -> bool {
+        self.monthly_usd
+            .is_some_and(|limit| month_to_date_usd >= limit)
+    }
+
+    /// The limit that holds launches back, if there is one.
+    pub(super) fn limit(&self) -> Option<f64> {
+        match self.action {
+            BudgetAction::StopScaling => self.monthly_usd,
+            BudgetAction::Warn => None,
+        }
+    }
+}
+
+/// `budget of 50.00 USD`, for reasons.
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "budget of {:.2} USD",
+            self.monthly_usd.unwrap_or_default()
+        )
+    }
+}
+
+/// A setting that cannot be, or contradicts another.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {problem}")]
+pub struct SettingsError {
+    /// The setting as it is written in the configuration: `fleet.min`.
+    pub field: &'static str,
+    /// What is wrong with it and what would be right.
+    pub problem: String,
+}
+
+impl FleetSettings {
+    /// Refuses settings that cannot be or contradict each other, by the name of the first such field.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        in_range("fleet.max", self.max, MAX_INSTANCES)?;
+        in_range(
+            "fleet.jobs_per_instance",
+            self.jobs_per_instance,
+            MAX_JOBS_PER_INSTANCE,
+        )?;
+        in_range("fleet.launch_limit", self.launch_limit, u32::MAX)?;
+        at_least_a_second("fleet.scale_interval", self.scale_interval)?;
+        if let IdleTimeout::After(limit) = self.idle_timeout {
+            at_least_a_second("fleet.idle_timeout", limit)?;
+        }
+        let slots = self.max.saturating_mul(self.jobs_per_instance);
+        let wrong = if self.min > self.max {
+            Some((
+                "fleet.min",
+                format!("is {}, above fleet.max {}", self.min, self.max),
+            ))
+        } else if self.warm_spare > slots {
+            let problem = format!(
+                "is {}, but the whole fleet has {slots} slots",
+                self.warm_spare
+            );
+            Some(("fleet.warm_spare", problem))
+        } else if self.billed_boot > self.boot_time {
+            let problem = format!(
+                "is {:?}, longer than fleet.boot_time {:?}",
+                self.billed_boot, self.boot_time
+            );
+            Some(("fleet.billed_boot", problem))
+        } else {
+            None
+        };
+        if let Some((field, problem)) = wrong {
+            return Err(SettingsError { field, problem });
+        }
+        self.budget.validate()
+    }
+}
+
+impl Budget {
+    fn validate(&self) -> Result<(), SettingsError> {
+        match self.monthly_usd {
+            Some(usd) if !usd.is_finite() || usd < 0.0 => Err(SettingsError {
+                field: "budget.monthly_usd",
+                problem: format!(
+                    "is {usd}: give an amount of zero or more, or leave it out for no limit"
+                ),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn in_range(field: &'static str, value: u32, most: u32) -> Result<(), SettingsError> {
+    if (1..=most).contains(&value) {
+        return Ok(());
+    }
+    let hint = if field == "fleet.max" && value == 0 {
+        "; to stop launches, set fleet.enabled to false"
+    } else {
+        ""
+    };
+    let problem = format!("is {value}: give a number from 1 to {most}{hint}");
+    Err(SettingsError { field, problem })
+}
+
+fn at_least_a_second(field: &'static str, value: Duration) -> Result<(), SettingsError> {
+    if value >= Duration::from_secs(1) {
+        return Ok(());
+    }
+    let problem = format!("is {value:?}: give one second or more");
+    Err(SettingsError { field, problem })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Fleet policies compared in virtual time: what would a day of jobs cost, and how long would they wait?
+//!
+//! The simulation is deterministic: the same trace, world and policy give the same outcome. Our own policies are run
+//! through [`plan_scale`](crate::fleet::plan_scale) and [`idle_limit`](crate::fleet::idle_limit) themselves. The
+//! others are *models* of how their peers behave, not their code, and meant as yardsticks only.
+
+mod cloud;
+mod engine;
+mod peer;
+
+mod random;
+mod report;
+mod workload;
+
+pub use engine::{Outcome, simulate};
+pub use peer::{Hold, Peer, Rule};
+
+pub use random::Random;
+pub use report::{Summary, render_table};
+pub use workload::{Arrival, TraceError, Workload, parse_trace, work_bound, zero_wait_bound};
+
+use std::time::Duration;
+
+use crate::fleet::FleetSettings;
+
+/// What the policies cannot choose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct World {
+    /// From the launch call to the first job.
+    pub boot: Duration,
+    /// The part of the boot that is billed.
+    pub billed_boot: Duration,
+    /// The shortest time that is billed for an instance; EC2 bills Linux by the second from 60 s on.
+    pub least_billed: Duration,
+    /// Jobs that an instance runs at once.
+    pub job_slots: u32,
+    /// From a submit to the run of scale that it wakes; a wake is shared by all submits meanwhile.
+    pub wake_delay: Duration,
+    /// How far estimates of remaining work are off: the sigma of a log-normal factor.
+    pub estimate_error: f64,
+    /// Spot interruptions for each hour that an instance lives.
+    pub interruptions_per_hour: f64,
+    /// The share of launch calls that are refused for want of capacity, from 0 to 1.
+    pub refused_share: f64,
+    /// The seed of everything that is drawn while the simulation runs.
+    pub seed: u64,
+}
+
+/// The world of the design's trial, with a wake through an event bus and estimates that are a fifth off.
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            boot: Duration::from_secs(40),
+            billed_boot: Duration::from_secs(30),
+            least_billed: Duration::from_mins(1),
+            job_slots: 1,
+            wake_delay: Duration::from_millis(500),
+            estimate_error: 0.2,
+            interruptions_per_hour: 0.0,
+            refused_share: 0.0,
+            seed: 0,
+        }
+    }
+}
+
+/// Who decides.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Contender {
+    /// The real planner with these settings.
+    Ours(FleetSettings),
+    /// A model of another system.
+    Peer(Peer),
+}
+
+#[cfg(test)]
+mod tests;

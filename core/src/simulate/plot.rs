@@ -1,0 +1,1 @@
+//! Instances over time, as an SVG picture without script or style sheet.
