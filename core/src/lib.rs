@@ -25,14 +25,13 @@ pub mod progress;
 pub mod sniff;
 
 pub mod fleet;
-pub mod simulate;
 pub mod instance;
 pub mod notify;
 pub mod prune;
+pub mod simulate;
 
 pub mod api;
 pub mod commit;
-pub mod duration;
 pub mod error;
 pub mod memory;
 pub mod ports;

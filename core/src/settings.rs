@@ -4,9 +4,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as friendly;
 use serde::{Deserialize, Serialize};
 
-use crate::{duration, fleet::FleetSettings, notify::NotifyFormat};
+use crate::{fleet::FleetSettings, notify::NotifyFormat};
 
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -63,10 +64,10 @@ pub struct LocalSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct JobSettings {
     /// A job of which nothing was heard for so long is given up. `FEEDERD_ABANDON_INACTIVE_JOBS_THRESH`.
-    #[serde(with = "duration")]
+    #[serde(with = "friendly")]
     pub abandon_after: Duration,
     /// A job's FFmpeg may run for at most so long, all passes together.
-    #[serde(with = "duration")]
+    #[serde(with = "friendly")]
     pub time_limit: Duration,
 }
 
@@ -84,13 +85,13 @@ impl Default for JobSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct EncoderSettings {
     /// Pause between two heartbeats; each extends the lease. `NOMMERD_HEARTBEAT_INTERVAL`.
-    #[serde(with = "duration")]
+    #[serde(with = "friendly")]
     pub heartbeat: Duration,
     /// How long a lease lasts without a heartbeat. At least three heartbeats, so that two may be lost.
-    #[serde(with = "duration")]
+    #[serde(with = "friendly")]
     pub lease: Duration,
     /// FFmpeg is killed when neither its output nor its processor time grew for so long.
-    #[serde(with = "duration")]
+    #[serde(with = "friendly")]
     pub stall_limit: Duration,
 }
 
@@ -185,6 +186,18 @@ pub struct SettingError {
 }
 
 impl Settings {
+    /// The defaults of local mode: a heartbeat costs next to nothing on one machine, so progress is fresher and a dead encoder is
+    /// noticed sooner; starting a process costs next to nothing too, so an idle one need not wait long.
+    pub fn local() -> Self {
+        let mut settings = Self::default();
+        settings.encoder.heartbeat = Duration::from_secs(1);
+        settings.encoder.lease = Duration::from_secs(15);
+        settings.fleet.boot_time = Duration::from_secs(1);
+        settings.fleet.billed_boot = Duration::from_secs(5);
+        settings.fleet.max = 1;
+        settings
+    }
+
     /// Refuses settings that contradict each other or themselves.
     pub fn validate(&self) -> Result<(), SettingError> {
         let refuse = |field, problem: &str| {
@@ -193,6 +206,10 @@ impl Settings {
                 problem: problem.to_owned(),
             })
         };
+        self.fleet.validate().map_err(|error| SettingError {
+            field: error.field,
+            problem: error.problem,
+        })?;
         if self.server.listen.parse::<std::net::SocketAddr>().is_err() {
             return refuse(
                 "server.listen",

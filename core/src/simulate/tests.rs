@@ -57,16 +57,31 @@ fn scratch() {
                 let runs: Vec<_> = (0..20)
                     .map(|seed| {
                         let jobs = workload.generate(seed);
-                        let world = World { seed, job_slots: slots, estimate_error: err, ..World::default() };
-                        let s = FleetSettings { jobs_per_instance: slots, ..ours(Policy::Backlog) };
+                        let world = World {
+                            seed,
+                            job_slots: slots,
+                            estimate_error: err,
+                            ..World::default()
+                        };
+                        let s = FleetSettings {
+                            jobs_per_instance: slots,
+                            ..ours(Policy::Backlog)
+                        };
                         let o = simulate(&jobs, &world, &Contender::Ours(s));
                         (jobs, o)
                     })
                     .collect();
                 let s = Summary::of("x", &runs, Duration::from_secs(30));
                 let p99: f64 = runs.iter().map(|r| r.1.wait(99).as_secs_f64()).sum::<f64>() / 20.0;
-                let max: f64 = runs.iter().map(|r| r.1.wait(100).as_secs_f64()).sum::<f64>() / 20.0;
-                eprintln!("{title} slots {slots} err {err}: {:.3} p50 {:.1} p95 {:.1} p99 {p99:.1} max {max:.1}", s.cost_over_work, s.p50_secs, s.p95_secs);
+                let max: f64 = runs
+                    .iter()
+                    .map(|r| r.1.wait(100).as_secs_f64())
+                    .sum::<f64>()
+                    / 20.0;
+                eprintln!(
+                    "{title} slots {slots} err {err}: {:.3} p50 {:.1} p95 {:.1} p99 {p99:.1} max {max:.1}",
+                    s.cost_over_work, s.p50_secs, s.p95_secs
+                );
             }
         }
     }

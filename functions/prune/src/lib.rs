@@ -11,7 +11,9 @@ use nommer_core::{
     id::{InstanceId, JobId},
     instance::{Instance, InstanceState},
     job::Event,
-    ports::{Backend, Fleet, FleetStore, JobQueue, JobStore, NotificationStore, StoreError, Version},
+    ports::{
+        Backend, Fleet, FleetStore, JobQueue, JobStore, NotificationStore, StoreError, Version,
+    },
     prune::{PruneAction, PrunePolicy, plan_prune},
 };
 
@@ -60,7 +62,9 @@ pub async fn prune<B: Backend, F: Fleet>(
         };
         match (done, &action) {
             (Ok(()), PruneAction::Terminate(_)) => pruned.instances += 1,
-            (Ok(()), PruneAction::Lapse(_) | PruneAction::Resend(_) | PruneAction::Abandon(_)) => pruned.jobs += 1,
+            (Ok(()), PruneAction::Lapse(_) | PruneAction::Resend(_) | PruneAction::Abandon(_)) => {
+                pruned.jobs += 1
+            }
             (Err(error), _) => {
                 tracing::warn!(action = ?action, error = ?error, "a repair failed and is tried again in the next run");
                 pruned.failed += 1;
@@ -74,7 +78,12 @@ pub async fn prune<B: Backend, F: Fleet>(
     Ok(pruned)
 }
 
-async fn change<B: Backend>(backend: &B, id: &JobId, event: Event, now: Timestamp) -> Result<(), StoreError> {
+async fn change<B: Backend>(
+    backend: &B,
+    id: &JobId,
+    event: Event,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     if let Committed::Changed { job, unsent } = backend.table().apply(id, event, now).await? {
         tracing::info!(job.id = %id, job.state = %job.state.name(), details = job.state_details(), "job repaired");
         if let Some(error) = unsent.into_iter().next() {

@@ -11,7 +11,7 @@ use nommer_core::{
     id::JobId,
     job::Job,
     lease::elapsed,
-    notify::{Answer, NotifyTarget, Notification, SigningSecret},
+    notify::{Answer, Notification, NotifyTarget, SigningSecret},
     ports::{Backend, JobQueue, JobStore, NotificationStore, Notifier, Secrets, StoreError},
     sealed::SealedField,
     uri::NotifyUrl,
@@ -44,7 +44,9 @@ impl<N: Notifier> StateChange<N> {
         for delivery in &deliveries {
             match self.deliver(backend, &delivery.job_id).await {
                 Ok(()) => backend.state_queue().delete(&delivery.receipt).await?,
-                Err(error) => tracing::warn!(job.id = %delivery.job_id, error = ?error, "notifications are tried again later"),
+                Err(error) => {
+                    tracing::warn!(job.id = %delivery.job_id, error = ?error, "notifications are tried again later")
+                }
             }
         }
         Ok(deliveries.len())
@@ -59,13 +61,19 @@ impl<N: Notifier> StateChange<N> {
             return Ok(());
         };
         let waiting = backend.store().notifications(id).await?;
-        let due: Vec<_> = waiting.into_iter().filter(|one| one.due(Timestamp::now())).collect();
+        let due: Vec<_> = waiting
+            .into_iter()
+            .filter(|one| one.due(Timestamp::now()))
+            .collect();
         if due.is_empty() {
             return Ok(());
         }
         let url = open_url(backend, &job, target).await?;
         for notification in due {
-            match self.attempt(backend, &job, target, &url, notification).await {
+            match self
+                .attempt(backend, &job, target, &url, notification)
+                .await
+            {
                 Ok(Some(next)) => come_back(backend, id, next).await?,
                 // Another run has this one in hand.
                 Ok(None) | Err(StoreError::Conflict) => {}
@@ -110,10 +118,17 @@ impl<N: Notifier> StateChange<N> {
     }
 }
 
-async fn open_url<B: Backend>(backend: &B, job: &Job, target: &NotifyTarget) -> Result<NotifyUrl, StoreError> {
+async fn open_url<B: Backend>(
+    backend: &B,
+    job: &Job,
+    target: &NotifyTarget,
+) -> Result<NotifyUrl, StoreError> {
     match &job.sealed.notify {
         Some(sealed) => {
-            let secret = backend.secrets().open(sealed, &SealedField::Notify.context(&job.id)).await?;
+            let secret = backend
+                .secrets()
+                .open(sealed, &SealedField::Notify.context(&job.id))
+                .await?;
             Ok(target.url.clone().with_secret(secret))
         }
         None => Ok(target.url.clone()),

@@ -1,0 +1,198 @@
+//! The command line: words, flags and their help. Parsing only.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Encode video on this machine or on your own AWS account.
+///
+/// Data goes to stdout, everything else to stderr.
+/// Exit status: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not allowed, 5 the job ended badly, 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "nommer", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Print JSON: one document, or one per line where a command prints many.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Print nothing on stderr but errors.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Where the API answers. Default: the address in the settings (server.listen).
+    #[arg(long, global = true, env = "NOMMER_API", value_name = "URL")]
+    pub(crate) api: Option<String>,
+
+    /// Folder of the local database, keys, work folders and logs.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole system on this machine: API, scale, prune, state-change, encoder processes.
+    #[command(after_help = "Example:\n  nommer dev --demo")]
+    Dev(DevArgs),
+
+    /// Encode one file here and now, without a server.
+    #[command(after_help = "Examples:\n  nommer encode clip.mov\n  nommer encode clip.mov small.mp4 --preset web-mp4-480p")]
+    Encode(EncodeArgs),
+
+    /// Submit a job to a running system.
+    #[command(after_help = "Examples:\n  nommer submit clip.mov clip.mp4 --wait\n  nommer submit --file job.json")]
+    Submit(SubmitArgs),
+
+    /// Look at jobs, cancel or delete them.
+    #[command(subcommand)]
+    Jobs(JobsCommand),
+
+    /// List the presets.
+    Presets,
+
+    /// Check that this machine has what encoding needs.
+    Doctor,
+
+    /// Turn the original's nomconf.py into settings. Copies no keys.
+    #[command(after_help = "Example:\n  nommer migrate nomconf.py > nommer.toml")]
+    Migrate {
+        /// The file to read. It is not executed.
+        file: PathBuf,
+    },
+
+    /// Show the settings that are in force.
+    Config,
+
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+
+    /// The role of an encoder process. Launched by the system.
+    #[command(hide = true)]
+    Encoder,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
+
+    /// Encode a clip through the API at once: FILE, or one that is made for it.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) demo: Option<PathBuf>,
+
+    /// With --demo: exit when the demo is done; 0 only if all of it worked.
+    #[arg(long, requires = "demo")]
+    pub(crate) once: bool,
+
+    /// Let sources and notify URLs lie in private networks, this machine included.
+    #[arg(long)]
+    pub(crate) allow_private_network: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EncodeArgs {
+    /// The file to encode.
+    pub(crate) source: PathBuf,
+
+    /// Where the result goes. Default: beside the source, with the preset's name.
+    pub(crate) destination: Option<PathBuf>,
+
+    /// The preset; see `nommer presets`.
+    #[arg(short, long, default_value = nommer_core::presets::DEFAULT)]
+    pub(crate) preset: String,
+
+    /// A file with the `job_options` of a job, instead of a preset.
+    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    pub(crate) job_options: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SubmitArgs {
+    /// Where the media comes from: a path, or an address.
+    #[arg(required_unless_present = "file")]
+    pub(crate) source: Option<String>,
+
+    /// Where the result goes: a path, or an address.
+    #[arg(required_unless_present = "file")]
+    pub(crate) destination: Option<String>,
+
+    /// The preset; see `nommer presets`.
+    #[arg(short, long, default_value = nommer_core::presets::DEFAULT)]
+    pub(crate) preset: String,
+
+    /// Submit this JSON file as it is.
+    #[arg(short, long, conflicts_with_all = ["source", "destination"])]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Tell this URL what becomes of the job.
+    #[arg(long, value_name = "URL")]
+    pub(crate) notify: Option<String>,
+
+    /// Your own name for the job.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) external_id: Option<String>,
+
+    /// Stay until the job has ended; exit with 5 if it ended badly.
+    #[arg(short, long)]
+    pub(crate) wait: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsCommand {
+    /// List jobs, newest first.
+    List {
+        /// Only jobs in this state.
+        #[arg(long)]
+        state: Option<String>,
+
+        /// Only jobs with this external id.
+        #[arg(long)]
+        external_id: Option<String>,
+
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Show one job.
+    Get {
+        /// Its id.
+        id: String,
+    },
+    /// Follow one job until it has ended.
+    Watch {
+        /// Its id.
+        id: String,
+    },
+    /// Cancel a job that has not ended.
+    Cancel {
+        /// Its id.
+        id: String,
+    },
+    /// Forget jobs that have ended. Their outputs stay.
+    Delete {
+        /// The job's id.
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        id: Option<String>,
+
+        /// Every job: those that have not ended are canceled first. The original's wipe.
+        #[arg(long)]
+        all: bool,
+
+        /// Don't ask.
+        #[arg(short, long)]
+        yes: bool,
+    },
+}

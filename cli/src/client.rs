@@ -1,0 +1,110 @@
+//! The API from outside: what the commands that talk to a running system use.
+
+use anyhow::Context as _;
+use nommer_core::{
+    api::{JobView, Page, Problem},
+    job::StateName,
+};
+use reqwest::{Client as Http, RequestBuilder, Response};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{config::Config, failure::Failure};
+
+/// A running system.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    http: Http,
+    api: String,
+}
+
+impl Client {
+    /// The system at this address, or at the one in the settings.
+    pub(crate) fn new(api: Option<&str>, config: &Config) -> Result<Self, Failure> {
+        let api = match api {
+            Some(api) => api.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", config.settings.server.listen),
+        };
+        // The system may stand on this machine, whatever proxy the rest of the world is reached by.
+        let http = Http::builder().no_proxy().build().context("prepare the HTTP client")?;
+        Ok(Self { http, api })
+    }
+
+    pub(crate) async fn submit(&self, body: &Value) -> Result<JobView, Failure> {
+        self.json(self.http.post(self.url("/v1/jobs")).json(body)).await
+    }
+
+    /// Submits as the original's client does. Gives the answer as it is.
+    pub(crate) async fn submit_legacy(&self, body: &Value) -> Result<Value, Failure> {
+        let request = self.http.post(self.url("/job/submit/"));
+        let form = "application/x-www-form-urlencoded";
+        self.json(request.header("content-type", form).body(body.to_string())).await
+    }
+
+    pub(crate) async fn job(&self, id: &str) -> Result<JobView, Failure> {
+        self.json(self.http.get(self.url(&format!("/v1/jobs/{}", segment(id))))).await
+    }
+
+    pub(crate) async fn jobs(&self, query: &[(&str, String)]) -> Result<Page<JobView>, Failure> {
+        self.json(self.http.get(self.url("/v1/jobs")).query(query)).await
+    }
+
+    /// Every job in one of these states.
+    pub(crate) async fn all_jobs(&self, state: Option<StateName>) -> Result<Vec<JobView>, Failure> {
+        let mut jobs = Vec::new();
+        let mut cursor = None;
+        loop {
+            let mut query = vec![("limit", "100".to_owned())];
+            query.extend(state.map(|state| ("state", state.to_string())));
+            query.extend(cursor.map(|cursor| ("cursor", cursor)));
+            let page = self.jobs(&query).await?;
+            jobs.extend(page.data);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Ok(jobs);
+            }
+        }
+    }
+
+    pub(crate) async fn cancel(&self, id: &str) -> Result<JobView, Failure> {
+        self.json(self.http.post(self.url(&format!("/v1/jobs/{}/cancel", segment(id))))).await
+    }
+
+    pub(crate) async fn delete(&self, id: &str) -> Result<(), Failure> {
+        self.send(self.http.delete(self.url(&format!("/v1/jobs/{}", segment(id))))).await.map(drop)
+    }
+
+    pub(crate) async fn deliveries(&self, id: &str) -> Result<Page<Value>, Failure> {
+        self.json(self.http.get(self.url("/v1/webhook-deliveries")).query(&[("job_id", id)])).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.api)
+    }
+
+    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
+        let response = self.send(request).await?;
+        Ok(response.json().await.context("read the answer of the API")?)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let response = request.send().await.map_err(|error| {
+            let unreachable = Failure::from(anyhow::Error::from(error).context(format!("reach {}", self.api)));
+            unreachable.hint("start a system on this machine with `nommer dev`, or name one with --api")
+        })?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        match response.json::<Problem>().await {
+            Ok(problem) => Err(problem.into()),
+            Err(_no_problem) => Err(anyhow::anyhow!("{} answered {status}", self.api).into()),
+        }
+    }
+}
+
+/// An id that a person typed, made safe as one segment of an address. What no id can hold finds no job.
+fn segment(id: &str) -> String {
+    let legal = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    id.chars().map(|letter| if legal(&letter) { letter } else { '.' }).collect()
+}
