@@ -106,5 +106,5 @@ impl Client {
 /// An id that a person typed, made safe as one segment of an address. What no id can hold finds no job.
 fn segment(id: &str) -> String {
     let legal = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
-    id.chars().map(|letter| if legal(&letter) { letter } else { '.' }).collect()
+    id.chars().map(|letter| if legal(&letter) { letter } else { '~' }).collect()
 }

@@ -1,0 +1,149 @@
+//! `nommer jobs`: look at jobs, cancel and delete them.
+
+use std::io::{IsTerminal, stdin};
+
+use jiff::Timestamp;
+use nommer_core::{api::JobView, lease::elapsed};
+
+use crate::{
+    args::JobsCommand,
+    client::Client,
+    failure::Failure,
+    output::{Output, table},
+    watch::{conclude, describe, until_ended},
+};
+
+pub(crate) async fn run(command: &JobsCommand, client: &Client, output: Output) -> Result<(), Failure> {
+    match command {
+        JobsCommand::List {
+            state,
+            external_id,
+            limit,
+        } => list(client, output, state.as_deref(), external_id.as_deref(), *limit).await,
+        JobsCommand::Get { id } => {
+            let job = client.job(id).await?;
+            if output.json {
+                return Ok(output.json(&job)?);
+            }
+            output.data(page(&job));
+            Ok(())
+        }
+        JobsCommand::Watch { id } => {
+            let job = until_ended(client, id, output).await?;
+            conclude(&job, output)
+        }
+        JobsCommand::Cancel { id } => {
+            let job = client.cancel(id).await?;
+            if output.json {
+                return Ok(output.json(&job)?);
+            }
+            output.note(format!("{} is {}", job.id, job.state));
+            Ok(())
+        }
+        JobsCommand::Delete { id: Some(id), .. } => {
+            client.delete(id).await?;
+            output.note(format!("{id} is forgotten"));
+            Ok(())
+        }
+        JobsCommand::Delete { id: None, yes, .. } => delete_all(client, output, *yes).await,
+    }
+}
+
+async fn list(
+    client: &Client,
+    output: Output,
+    state: Option<&str>,
+    external_id: Option<&str>,
+    limit: u32,
+) -> Result<(), Failure> {
+    let mut query = vec![("limit", limit.to_string())];
+    query.extend(state.map(|state| ("state", state.to_uppercase())));
+    query.extend(external_id.map(|id| ("external_id", id.to_owned())));
+    let jobs = client.jobs(&query).await?;
+    if output.json {
+        for job in &jobs.data {
+            output.json(job)?;
+        }
+        return Ok(());
+    }
+    let heading = ["ID", "STATE", "%", "AGE", "TRIES", "SOURCE", "ERROR"].map(str::to_owned).to_vec();
+    let rows: Vec<_> = std::iter::once(heading).chain(jobs.data.iter().map(row)).collect();
+    output.data(table(&rows));
+    if jobs.next_cursor.is_some() {
+        output.note("there are more: raise --limit");
+    }
+    Ok(())
+}
+
+fn row(job: &JobView) -> Vec<String> {
+    let percent = job.progress.as_ref().map(|progress| format!("{:.0}", progress.percent));
+    vec![
+        job.id.to_string(),
+        job.state.to_string(),
+        percent.unwrap_or_default(),
+        age(job.created_at),
+        job.attempts.to_string(),
+        job.source_path.clone(),
+        job.error.as_ref().map(ToString::to_string).unwrap_or_default(),
+    ]
+}
+
+/// How long ago, in the one unit that says most.
+fn age(since: Timestamp) -> String {
+    let seconds = elapsed(Timestamp::now(), since).as_secs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// All of one job, for people.
+fn page(job: &JobView) -> String {
+    let mut lines = vec![
+        format!("{}  {}", job.id, job.state),
+        format!("source       {}", job.source_path),
+        format!("destination  {}", job.dest_path),
+        format!("submitted    {}  ({} ago)", job.created_at, age(job.created_at)),
+        format!("attempts     {}", job.attempts),
+    ];
+    lines.extend(job.outputs.iter().map(|output| format!("output       {}", describe(output, None))));
+    lines.extend(job.error.iter().map(|error| format!("error        {error}")));
+    lines.extend(job.error.iter().filter_map(|error| error.hint.as_ref()).map(|hint| format!("hint         {hint}")));
+    lines.extend(job.warnings.iter().map(|warning| format!("warning      {} ({})", warning.detail, warning.code)));
+    lines.extend(job.resolved.passes.iter().map(|argv| format!("ran          {}", argv.join(" "))));
+    for event in &job.events {
+        let details = event.details.as_deref().unwrap_or("");
+        lines.push(format!("{:>4}  {}  {:11}  {details}", event.sequence, event.at, event.state).trim_end().to_owned());
+    }
+    lines.join("\n")
+}
+
+async fn delete_all(client: &Client, output: Output, yes: bool) -> Result<(), Failure> {
+    if !yes && !confirmed(output)? {
+        return Err(Failure::usage("nothing was deleted"));
+    }
+    let jobs = client.all_jobs(None).await?;
+    for job in jobs.iter().filter(|job| !job.state.ended()) {
+        client.cancel(job.id.as_str()).await?;
+    }
+    for job in &jobs {
+        client.delete(job.id.as_str()).await?;
+    }
+    if output.json {
+        return Ok(output.json(&serde_json::json!({"deleted": jobs.len()}))?);
+    }
+    output.note(format!("{} jobs are forgotten; their outputs stay", jobs.len()));
+    Ok(())
+}
+
+fn confirmed(output: Output) -> Result<bool, Failure> {
+    if !stdin().is_terminal() {
+        return Err(Failure::usage("this deletes every job").hint("add --yes"));
+    }
+    output.note("Delete every job, and cancel those that have not ended? Type yes:");
+    let mut answer = String::new();
+    stdin().read_line(&mut answer).map_err(anyhow::Error::from)?;
+    Ok(answer.trim() == "yes")
+}

@@ -1,0 +1,64 @@
+//! `nommer submit`: one job to a running system.
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::{
+    args::SubmitArgs,
+    client::Client,
+    config::address,
+    failure::Failure,
+    output::Output,
+    watch::{conclude, until_ended},
+};
+
+pub(crate) async fn run(args: &SubmitArgs, client: &Client, output: Output) -> Result<(), Failure> {
+    let job = client.submit(&body(args)?).await?;
+    if args.wait {
+        output.note(&job.id);
+        let job = until_ended(client, job.id.as_str(), output).await?;
+        return conclude(&job, output);
+    }
+    if output.json {
+        return Ok(output.json(&job)?);
+    }
+    output.data(&job.id);
+    output.note(format!("follow it with: nommer jobs watch {}", job.id));
+    Ok(())
+}
+
+fn body(args: &SubmitArgs) -> Result<Value, Failure> {
+    if let Some(file) = &args.file {
+        let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+        let body = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
+        return Ok(body);
+    }
+    let (Some(source), Some(destination)) = (&args.source, &args.destination) else {
+        return Err(Failure::usage("give a source and a destination, or --file"));
+    };
+    let source_path = address(source)?;
+    if let Some(path) = source_path.strip_prefix("file://")
+        && !std::path::Path::new(path).exists()
+    {
+        return Err(missing(source));
+    }
+    let mut body = json!({
+        "source_path": source_path,
+        "dest_path": address(destination)?,
+        "preset": args.preset,
+    });
+    if let Some(url) = &args.notify {
+        body["notify_url"] = json!(url);
+    }
+    if let Some(id) = &args.external_id {
+        body["external_id"] = json!(id);
+    }
+    Ok(body)
+}
+
+/// The source is not where the user says.
+pub(crate) fn missing(source: &str) -> Failure {
+    let folder = std::env::current_dir().map(|folder| folder.display().to_string()).unwrap_or_default();
+    Failure::not_found(format!("source not found: {source}\n  looked in {folder}"))
+        .hint("paths are relative to the current folder; for S3 use s3://bucket/key")
+}

@@ -1,0 +1,204 @@
+//! Fetching sources over HTTP: with a limit on time and redirects, each hop vetted, and resumed where a connection broke.
+
+use std::{path::Path, time::Duration};
+
+use nommer_core::{
+    address::NetworkRules,
+    moov::Segment,
+    ports::{MediaError, MediaStorage, ObjectFacts},
+    uri::MediaUri,
+};
+use reqwest::{Client, Response, StatusCode, header};
+use tokio::{
+    fs::File,
+    io::{AsyncWriteExt as _, BufWriter},
+};
+use url::Url;
+
+use crate::guard;
+
+/// Most redirects that a source may make.
+const REDIRECTS: u32 = 5;
+
+/// How long a connection may stay silent.
+const READ_LIMIT: Duration = Duration::from_secs(60);
+
+/// How often a broken transfer is taken up again where it broke.
+const RESUMES: u32 = 5;
+
+/// Sources on web servers. Nothing can be written there.
+#[derive(Clone, Debug)]
+pub struct HttpSource {
+    client: Client,
+    rules: NetworkRules,
+}
+
+impl HttpSource {
+    /// A source that reaches what the rules allow.
+    pub fn new(rules: NetworkRules) -> Result<Self, reqwest::Error> {
+        let client = guard::client(&rules).read_timeout(READ_LIMIT).build()?;
+        Ok(Self { client, rules })
+    }
+
+    /// Asks for the object from byte `from` on, hop by hop.
+    async fn get(&self, uri: &MediaUri, from: u64, etag: Option<&str>) -> Result<Response, MediaError> {
+        let name = uri.redacted();
+        let unusable = |why: String| MediaError::Unusable(format!("{name}: {why}"));
+        let mut url = uri.expose_url().ok_or_else(|| unusable("not an http address".to_owned()))?;
+        for _ in 0..=REDIRECTS {
+            guard::vet(&url, &self.rules).map_err(unusable)?;
+            let mut request = self.client.get(url.clone()).header(header::ACCEPT_ENCODING, "identity");
+            if from > 0 {
+                request = request.header(header::RANGE, format!("bytes={from}-"));
+                if let Some(etag) = etag {
+                    request = request.header(header::IF_RANGE, etag);
+                }
+            }
+            let response = request.send().await.map_err(|error| unavailable(&name, error))?;
+            if !response.status().is_redirection() {
+                return check(response, &name);
+            }
+            url = next_hop(&url, &response).map_err(unusable)?;
+        }
+        Err(unusable(format!("more than {REDIRECTS} redirects")))
+    }
+
+    /// Writes the body to the end of `file`. Gives how many bytes came before the connection ended or broke.
+    async fn copy(response: &mut Response, file: &mut BufWriter<File>, name: &str) -> Result<Copied, MediaError> {
+        let mut bytes = 0;
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => {
+                    file.write_all(&chunk).await.map_err(|error| disk(name, &error))?;
+                    bytes += chunk.len() as u64;
+                }
+                Ok(None) => return Ok(Copied { bytes, broken: None }),
+                Err(error) => {
+                    let broken = Some(unavailable(name, error));
+                    return Ok(Copied { bytes, broken });
+                }
+            }
+        }
+    }
+}
+
+struct Copied {
+    bytes: u64,
+    broken: Option<MediaError>,
+}
+
+impl MediaStorage for HttpSource {
+    type Staged = std::convert::Infallible;
+
+    async fn stat(&self, uri: &MediaUri) -> Result<Option<ObjectFacts>, MediaError> {
+        // Many servers answer HEAD wrongly and signed URLs are signed for GET; the body is not read.
+        match self.get(uri, 0, None).await {
+            Ok(response) => Ok(Some(facts(&response))),
+            Err(MediaError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn fetch(&self, uri: &MediaUri, etag: Option<&str>, to: &Path) -> Result<ObjectFacts, MediaError> {
+        let name = uri.redacted();
+        let mut response = self.get(uri, 0, None).await?;
+        let facts = facts(&response);
+        if etag.is_some() && facts.etag.as_deref() != etag {
+            return Err(MediaError::Changed(name));
+        }
+        let file = File::create_new(to).await.map_err(|error| disk(&name, &error))?;
+        let mut file = BufWriter::with_capacity(256 * 1_024, file);
+        let (mut have, mut resumes) = (0, 0);
+        loop {
+            let copied = Self::copy(&mut response, &mut file, &name).await?;
+            have += copied.bytes;
+            let Some(broken) = copied.broken else { break };
+            // Only a version tag tells that the rest belongs to what is there already.
+            if facts.etag.is_none() || resumes == RESUMES {
+                return Err(broken);
+            }
+            resumes += 1;
+            response = self.get(uri, have, facts.etag.as_deref()).await?;
+            if response.status() != StatusCode::PARTIAL_CONTENT {
+                return Err(MediaError::Changed(name));
+            }
+        }
+        file.flush().await.map_err(|error| disk(&name, &error))?;
+        match facts.bytes {
+            Some(bytes) if bytes != have => Err(MediaError::Unavailable {
+                what: format!("fetch {name}"),
+                detail: format!("{have} of {bytes} bytes arrived"),
+            }),
+            _ => Ok(ObjectFacts {
+                bytes: Some(have),
+                ..facts
+            }),
+        }
+    }
+
+    async fn stage(&self, uri: &MediaUri, _from: &Path, _segments: &[Segment]) -> Result<Self::Staged, MediaError> {
+        Err(MediaError::Unusable(format!("{}: nothing can be written to a web server", uri.redacted())))
+    }
+
+    async fn commit(
+        &self,
+        staged: Self::Staged,
+        _before: Option<&ObjectFacts>,
+    ) -> Result<Option<String>, MediaError> {
+        match staged {}
+    }
+
+    async fn discard(&self, staged: Self::Staged) {
+        match staged {}
+    }
+}
+
+/// Where a redirect leads. Never from https to http: that would show the request to everybody on the way.
+fn next_hop(from: &Url, response: &Response) -> Result<Url, String> {
+    let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+    let next = location.and_then(|location| from.join(location).ok()).ok_or("a redirect without an address")?;
+    if from.scheme() == "https" && next.scheme() != "https" {
+        return Err("a redirect from https to http".to_owned());
+    }
+    Ok(next)
+}
+
+fn check(response: Response, name: &str) -> Result<Response, MediaError> {
+    let name = name.to_owned();
+    match response.status() {
+        status if status.is_success() => Ok(response),
+        StatusCode::NOT_FOUND | StatusCode::GONE => Err(MediaError::NotFound(name)),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(MediaError::Forbidden(name)),
+        status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Err(MediaError::Unavailable {
+            what: format!("fetch {name}"),
+            detail: format!("the server answered {status}"),
+        }),
+        status => Err(MediaError::Unusable(format!("{name}: the server answered {status}"))),
+    }
+}
+
+fn facts(response: &Response) -> ObjectFacts {
+    let etag = response.headers().get(header::ETAG).and_then(|value| value.to_str().ok());
+    ObjectFacts {
+        bytes: response.content_length(),
+        // A weak tag does not promise the same bytes (RFC 9110, 8.8.1).
+        etag: etag.filter(|etag| !etag.starts_with("W/")).map(str::to_owned),
+    }
+}
+
+fn unavailable(name: &str, error: reqwest::Error) -> MediaError {
+    MediaError::Unavailable {
+        what: format!("fetch {name}"),
+        detail: crate::guard::explain(error),
+    }
+}
+
+fn disk(name: &str, error: &std::io::Error) -> MediaError {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => MediaError::NoSpace(name.to_owned()),
+        _ => MediaError::Unavailable {
+            what: format!("write what {name} sends"),
+            detail: error.to_string(),
+        },
+    }
+}
