@@ -14,8 +14,8 @@ pub use breaker::{Breaker, LAUNCH_RETRY_MAX, LAUNCH_RETRY_MIN, Refusals, UNPROVE
 pub use demand::ASSUMED_WORK;
 pub use idle::{LEGACY_IDLE, MIN_IDLE, idle_limit, may_drain};
 pub use record::{
-    Decision, FleetRecord, InstanceId, LISTING_GRACE, RESERVATION_PATIENCE, Reservation,
-    ReservationState, SeenInstance,
+    Decision, FleetRecord, LISTING_GRACE, RESERVATION_PATIENCE, Reservation, ReservationState,
+    SeenInstance,
 };
 pub use settings::{
     Budget, BudgetAction, FleetSettings, IdleTimeout, MAX_INSTANCES, MAX_JOBS_PER_INSTANCE, Policy,

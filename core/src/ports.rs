@@ -173,9 +173,10 @@ pub trait FleetStore: Send + Sync {
         read: Version,
     ) -> impl Future<Output = Result<Version, StoreError>> + Send;
 
-    /// Every instance that is not gone.
+    /// Every instance that is not gone, and those gone ones that were still heard of at `gone_since` or later.
     fn instances(
         &self,
+        gone_since: Timestamp,
     ) -> impl Future<Output = Result<Vec<(Instance, Version)>, StoreError>> + Send;
 
     /// Writes an instance that was read at `read`; version 0 for a new one.

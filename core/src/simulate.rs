@@ -6,22 +6,26 @@
 
 mod cloud;
 mod engine;
+mod outcome;
 mod peer;
+mod plot;
 
 mod random;
 mod report;
 mod workload;
 
-pub use engine::{Outcome, simulate};
-pub use peer::{Hold, Peer, Rule};
+pub use engine::simulate;
+pub use outcome::Outcome;
+pub use peer::{Peer, Rule, Stay};
 
+pub use plot::plot_svg;
 pub use random::Random;
 pub use report::{Summary, render_table};
 pub use workload::{Arrival, TraceError, Workload, parse_trace, work_bound, zero_wait_bound};
 
 use std::time::Duration;
 
-use crate::fleet::FleetSettings;
+use crate::fleet::{FleetSettings, Policy, SettingsError};
 
 /// What the policies cannot choose.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +67,48 @@ impl Default for World {
     }
 }
 
+impl World {
+    /// A world in which boots take as long as the settings expect, on instances as large as they say.
+    pub fn matching(settings: &FleetSettings) -> Self {
+        Self {
+            boot: settings.boot_time,
+            billed_boot: settings.billed_boot,
+            job_slots: settings.jobs_per_instance,
+            ..Self::default()
+        }
+    }
+
+    /// Refuses numbers with which the simulation would make no sense, by the name of the first such field.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        let bounded = [
+            ("estimate_error", self.estimate_error, 2.0),
+            ("refused_share", self.refused_share, 1.0),
+            (
+                "interruptions_per_hour",
+                self.interruptions_per_hour,
+                3_600.0,
+            ),
+        ];
+        for (field, value, most) in bounded {
+            if !(0.0..=most).contains(&value) {
+                let problem = format!("is {value}: give a number from 0 to {most}");
+                return Err(SettingsError { field, problem });
+            }
+        }
+        if self.billed_boot > self.boot {
+            let problem = format!(
+                "is {:?}, longer than boot {:?}",
+                self.billed_boot, self.boot
+            );
+            return Err(SettingsError {
+                field: "billed_boot",
+                problem,
+            });
+        }
+        Ok(())
+    }
+}
+
 /// Who decides.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Contender {
@@ -70,6 +116,25 @@ pub enum Contender {
     Ours(FleetSettings),
     /// A model of another system.
     Peer(Peer),
+}
+
+impl Contender {
+    /// Both of our policies with these settings, and all models of peers, with their names.
+    pub fn all(settings: &FleetSettings) -> Vec<(&'static str, Self)> {
+        let ours = [
+            ("backlog", Policy::Backlog),
+            ("threshold", Policy::Threshold),
+        ]
+        .map(|(name, policy)| {
+            let settings = FleetSettings {
+                policy,
+                ..settings.clone()
+            };
+            (name, Self::Ours(settings))
+        });
+        let peers = Peer::all().map(|(name, peer)| (name, Self::Peer(peer)));
+        ours.into_iter().chain(peers).collect()
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,9 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A client that connects to vetted addresses only. It follows no redirect: the caller vets each hop.
 pub(crate) fn client(rules: &NetworkRules) -> ClientBuilder {
     Client::builder()
-        .dns_resolver(Guard { rules: rules.clone() })
+        .dns_resolver(Guard {
+            rules: rules.clone(),
+        })
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .connect_timeout(CONNECT_LIMIT)
@@ -38,9 +40,11 @@ impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
         let rules = self.rules.clone();
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             let addresses: Vec<_> = found.iter().map(SocketAddr::ip).collect();
-            vet_addresses(&addresses, &rules).map_err(|refused| BoxError::from(refused.to_string()))?;
+            vet_addresses(&addresses, &rules)
+                .map_err(|refused| BoxError::from(refused.to_string()))?;
             let vetted: Addrs = Box::new(found.into_iter());
             Ok(vetted)
         })

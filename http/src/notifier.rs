@@ -49,10 +49,12 @@ impl HttpNotifier {
 
 impl Notifier for HttpNotifier {
     async fn post(&self, url: &NotifyUrl, message: &Message) -> Reply {
-        self.try_post(url, message).await.unwrap_or_else(|why| Reply {
-            status: None,
-            excerpt: why,
-        })
+        self.try_post(url, message)
+            .await
+            .unwrap_or_else(|why| Reply {
+                status: None,
+                excerpt: why,
+            })
     }
 }
 

@@ -41,20 +41,33 @@ impl HttpSource {
     }
 
     /// Asks for the object from byte `from` on, hop by hop.
-    async fn get(&self, uri: &MediaUri, from: u64, etag: Option<&str>) -> Result<Response, MediaError> {
+    async fn get(
+        &self,
+        uri: &MediaUri,
+        from: u64,
+        etag: Option<&str>,
+    ) -> Result<Response, MediaError> {
         let name = uri.redacted();
         let unusable = |why: String| MediaError::Unusable(format!("{name}: {why}"));
-        let mut url = uri.expose_url().ok_or_else(|| unusable("not an http address".to_owned()))?;
+        let mut url = uri
+            .expose_url()
+            .ok_or_else(|| unusable("not an http address".to_owned()))?;
         for _ in 0..=REDIRECTS {
             guard::vet(&url, &self.rules).map_err(unusable)?;
-            let mut request = self.client.get(url.clone()).header(header::ACCEPT_ENCODING, "identity");
+            let mut request = self
+                .client
+                .get(url.clone())
+                .header(header::ACCEPT_ENCODING, "identity");
             if from > 0 {
                 request = request.header(header::RANGE, format!("bytes={from}-"));
                 if let Some(etag) = etag {
                     request = request.header(header::IF_RANGE, etag);
                 }
             }
-            let response = request.send().await.map_err(|error| unavailable(&name, error))?;
+            let response = request
+                .send()
+                .await
+                .map_err(|error| unavailable(&name, error))?;
             if !response.status().is_redirection() {
                 return check(response, &name);
             }
@@ -64,15 +77,26 @@ impl HttpSource {
     }
 
     /// Writes the body to the end of `file`. Gives how many bytes came before the connection ended or broke.
-    async fn copy(response: &mut Response, file: &mut BufWriter<File>, name: &str) -> Result<Copied, MediaError> {
+    async fn copy(
+        response: &mut Response,
+        file: &mut BufWriter<File>,
+        name: &str,
+    ) -> Result<Copied, MediaError> {
         let mut bytes = 0;
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
-                    file.write_all(&chunk).await.map_err(|error| disk(name, &error))?;
+                    file.write_all(&chunk)
+                        .await
+                        .map_err(|error| disk(name, &error))?;
                     bytes += chunk.len() as u64;
                 }
-                Ok(None) => return Ok(Copied { bytes, broken: None }),
+                Ok(None) => {
+                    return Ok(Copied {
+                        bytes,
+                        broken: None,
+                    });
+                }
                 Err(error) => {
                     let broken = Some(unavailable(name, error));
                     return Ok(Copied { bytes, broken });
@@ -99,14 +123,21 @@ impl MediaStorage for HttpSource {
         }
     }
 
-    async fn fetch(&self, uri: &MediaUri, etag: Option<&str>, to: &Path) -> Result<ObjectFacts, MediaError> {
+    async fn fetch(
+        &self,
+        uri: &MediaUri,
+        etag: Option<&str>,
+        to: &Path,
+    ) -> Result<ObjectFacts, MediaError> {
         let name = uri.redacted();
         let mut response = self.get(uri, 0, None).await?;
         let facts = facts(&response);
         if etag.is_some() && facts.etag.as_deref() != etag {
             return Err(MediaError::Changed(name));
         }
-        let file = File::create_new(to).await.map_err(|error| disk(&name, &error))?;
+        let file = File::create_new(to)
+            .await
+            .map_err(|error| disk(&name, &error))?;
         let mut file = BufWriter::with_capacity(256 * 1_024, file);
         let (mut have, mut resumes) = (0, 0);
         loop {
@@ -136,8 +167,16 @@ impl MediaStorage for HttpSource {
         }
     }
 
-    async fn stage(&self, uri: &MediaUri, _from: &Path, _segments: &[Segment]) -> Result<Self::Staged, MediaError> {
-        Err(MediaError::Unusable(format!("{}: nothing can be written to a web server", uri.redacted())))
+    async fn stage(
+        &self,
+        uri: &MediaUri,
+        _from: &Path,
+        _segments: &[Segment],
+    ) -> Result<Self::Staged, MediaError> {
+        Err(MediaError::Unusable(format!(
+            "{}: nothing can be written to a web server",
+            uri.redacted()
+        )))
     }
 
     async fn commit(
@@ -155,8 +194,13 @@ impl MediaStorage for HttpSource {
 
 /// Where a redirect leads. Never from https to http: that would show the request to everybody on the way.
 fn next_hop(from: &Url, response: &Response) -> Result<Url, String> {
-    let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
-    let next = location.and_then(|location| from.join(location).ok()).ok_or("a redirect without an address")?;
+    let location = response
+        .headers()
+        .get(header::LOCATION)
+        .and_then(|value| value.to_str().ok());
+    let next = location
+        .and_then(|location| from.join(location).ok())
+        .ok_or("a redirect without an address")?;
     if from.scheme() == "https" && next.scheme() != "https" {
         return Err("a redirect from https to http".to_owned());
     }
@@ -169,20 +213,29 @@ fn check(response: Response, name: &str) -> Result<Response, MediaError> {
         status if status.is_success() => Ok(response),
         StatusCode::NOT_FOUND | StatusCode::GONE => Err(MediaError::NotFound(name)),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(MediaError::Forbidden(name)),
-        status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Err(MediaError::Unavailable {
-            what: format!("fetch {name}"),
-            detail: format!("the server answered {status}"),
-        }),
-        status => Err(MediaError::Unusable(format!("{name}: the server answered {status}"))),
+        status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+            Err(MediaError::Unavailable {
+                what: format!("fetch {name}"),
+                detail: format!("the server answered {status}"),
+            })
+        }
+        status => Err(MediaError::Unusable(format!(
+            "{name}: the server answered {status}"
+        ))),
     }
 }
 
 fn facts(response: &Response) -> ObjectFacts {
-    let etag = response.headers().get(header::ETAG).and_then(|value| value.to_str().ok());
+    let etag = response
+        .headers()
+        .get(header::ETAG)
+        .and_then(|value| value.to_str().ok());
     ObjectFacts {
         bytes: response.content_length(),
         // A weak tag does not promise the same bytes (RFC 9110, 8.8.1).
-        etag: etag.filter(|etag| !etag.starts_with("W/")).map(str::to_owned),
+        etag: etag
+            .filter(|etag| !etag.starts_with("W/"))
+            .map(str::to_owned),
     }
 }
 
@@ -195,7 +248,9 @@ fn unavailable(name: &str, error: reqwest::Error) -> MediaError {
 
 fn disk(name: &str, error: &std::io::Error) -> MediaError {
     match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => MediaError::NoSpace(name.to_owned()),
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            MediaError::NoSpace(name.to_owned())
+        }
         _ => MediaError::Unavailable {
             what: format!("write what {name} sends"),
             detail: error.to_string(),

@@ -116,6 +116,12 @@ impl Refusals {
         self.retry_at = Some(now.saturating_add(pause).unwrap_or(Timestamp::MAX));
     }
 
+    /// A launch was accepted: the next refusal starts with a short pause again. A pause that lasts is kept, as
+    /// another launch of the same run may have been refused.
+    pub(super) fn accepted(&mut self) {
+        self.count = 0;
+    }
+
     /// The limit on launches while a pause lasts.
     pub(super) fn hold(&self, now: Timestamp) -> Option<Hold> {
         let at = self.retry_at.filter(|&at| at > now)?;

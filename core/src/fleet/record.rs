@@ -19,19 +19,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Breaker, FleetSettings, Hold, Refusals, ScalePlan, count};
+use crate::id::InstanceId;
+
+mod news;
+
+pub use news::{LISTING_GRACE, SeenInstance};
 
 /// How long a reservation may stay without an instance before another run tries its token again.
 ///
 /// A run must therefore give up its launch calls well within this time.
 pub const RESERVATION_PATIENCE: Duration = Duration::from_mins(5);
-
-/// How long a new instance may be missing from the listing, which is only eventually complete.
-pub const LISTING_GRACE: Duration = Duration::from_mins(5);
-
-/// The identity of an instance as its cloud gives it: `i-0abc`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct InstanceId(pub String);
 
 /// All that runs of scale share.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,19 +87,6 @@ pub struct Decision {
     pub reason: String,
 }
 
-/// An instance as the cloud lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenInstance {
-    /// Which one.
-    pub id: InstanceId,
-    /// The token it was launched with, from its tag.
-    pub token: Option<String>,
-    /// False once it is shutting down or terminated.
-    pub alive: bool,
-    /// Whether its encoder has ever reported.
-    pub reported: bool,
-}
-
 impl FleetRecord {
     /// What the past of the fleet allows now, for [`Observation::hold`](super::Observation::hold); `None` is no limit.
     pub fn hold(&self, now: Timestamp) -> Option<Hold> {
@@ -153,19 +137,6 @@ impl FleetRecord {
         self.reservations[first..].to_vec()
     }
 
-    /// The cloud launched an instance for this token. True when that is news.
-    pub fn launched(&mut self, token: &str, instance: &InstanceId, now: Timestamp) -> bool {
-        self.refusals = Refusals::default();
-        self.settle(token, instance, now)
-    }
-
-    /// The cloud refused the launch for good. An answer that never came is not a refusal: leave it reserved.
-    pub fn refused(&mut self, token: &str, error: &str, now: Timestamp) {
-        self.reservations
-            .retain(|place| place.token != token || place.state != ReservationState::Reserved);
-        self.refusals.refused(error, now);
-    }
-
     /// Reservations whose launch was never confirmed, to be launched again with the same token.
     pub fn overdue(&mut self, now: Timestamp) -> Vec<Reservation> {
         let late = |place: &&mut Reservation| {
@@ -182,95 +153,9 @@ impl FleetRecord {
             .collect()
     }
 
-    /// The encoder on this instance reported. True when that is news.
-    pub fn reported(&mut self, instance: &InstanceId) -> bool {
-        let Some(index) = self.find(instance) else {
-            return false;
-        };
-        match &mut self.reservations[index].state {
-            ReservationState::Launched { reported, .. } if !*reported => {
-                *reported = true;
-                self.breaker.reported();
-                true
-            }
-            ReservationState::Launched { .. } | ReservationState::Reserved => false,
-        }
-    }
-
-    /// The instance is gone, by itself or terminated by prune. True when that is news.
-    pub fn release(&mut self, instance: &InstanceId, now: Timestamp) -> bool {
-        let Some(index) = self.find(instance) else {
-            return false;
-        };
-        let place = self.reservations.remove(index);
-        if !place.has_reported() {
-            self.breaker.never_reported(now);
-        }
-        true
-    }
-
-    /// Brings the record in line with a listing that was read after the record. True when anything changed.
-    ///
-    /// Instances that the record does not know are adopted, as they cost money like the others. Those that are gone,
-    /// or missing beyond [`LISTING_GRACE`], are released.
-    pub fn reconcile(&mut self, seen: &[SeenInstance], now: Timestamp) -> bool {
-        let mut changed = false;
-        for instance in seen {
-            let token = instance.token.as_deref().unwrap_or_default();
-            if instance.alive || self.reserved(token).is_some() {
-                changed |= self.settle(token, &instance.id, now);
-            }
-            if instance.reported {
-                changed |= self.reported(&instance.id);
-            }
-            if !instance.alive {
-                changed |= self.release(&instance.id, now);
-            }
-        }
-        for missing in self.missing(seen, now) {
-            changed |= self.release(&missing, now);
-        }
-        changed
-    }
-
     /// Stops launches until a time, or lets them go on.
     pub fn pause(&mut self, until: Option<Timestamp>) {
         self.paused_until = until;
-    }
-
-    /// Gives an instance the place that its token reserved, or a new one, so that each has exactly one.
-    fn settle(&mut self, token: &str, instance: &InstanceId, now: Timestamp) -> bool {
-        let reserved = self.reserved(token);
-        let known = self.find(instance).is_some();
-        if known && reserved.is_none() {
-            return false;
-        }
-        let number = match reserved {
-            Some(index) => self.reservations.remove(index).number,
-            None => self.lowest_unused(),
-        };
-        if !known {
-            self.reservations.push(Reservation {
-                number,
-                token: token.to_owned(),
-                since: now,
-                state: ReservationState::Launched {
-                    instance: instance.clone(),
-                    reported: false,
-                },
-            });
-        }
-        true
-    }
-
-    fn missing(&self, seen: &[SeenInstance], now: Timestamp) -> Vec<InstanceId> {
-        self.reservations
-            .iter()
-            .filter(|place| has_passed(place.since, LISTING_GRACE, now))
-            .filter_map(Reservation::instance)
-            .filter(|&id| seen.iter().all(|listed| listed.id != *id))
-            .cloned()
-            .collect()
     }
 
     fn lowest_unused(&self) -> u32 {
@@ -282,18 +167,6 @@ impl FleetRecord {
         (0..u32::MAX)
             .find(|number| !used(number))
             .unwrap_or(u32::MAX)
-    }
-
-    fn reserved(&self, token: &str) -> Option<usize> {
-        self.reservations
-            .iter()
-            .position(|place| place.token == token && place.state == ReservationState::Reserved)
-    }
-
-    fn find(&self, instance: &InstanceId) -> Option<usize> {
-        self.reservations
-            .iter()
-            .position(|place| place.instance() == Some(instance))
     }
 }
 

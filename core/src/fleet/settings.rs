@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::BOOT_DEADLINE;
+
 mod idle_timeout;
 
 pub use idle_timeout::IdleTimeout;
@@ -174,6 +176,12 @@ impl FleetSettings {
                 self.warm_spare
             );
             Some(("fleet.warm_spare", problem))
+        } else if self.boot_time >= BOOT_DEADLINE {
+            let problem = format!(
+                "is {:?}, but an instance that takes {BOOT_DEADLINE:?} is given up",
+                self.boot_time
+            );
+            Some(("fleet.boot_time", problem))
         } else if self.billed_boot > self.boot_time {
             let problem = format!(
                 "is {:?}, longer than fleet.boot_time {:?}",

@@ -201,12 +201,14 @@ impl FleetStore for MemoryStore {
         Ok(version)
     }
 
-    async fn instances(&self) -> Result<Vec<(Instance, Version)>, StoreError> {
+    async fn instances(
+        &self,
+        gone_since: Timestamp,
+    ) -> Result<Vec<(Instance, Version)>, StoreError> {
         let inner = self.lock();
-        let here = inner
-            .instances
-            .values()
-            .filter(|(instance, _)| instance.state != InstanceState::Gone);
+        let here = inner.instances.values().filter(|(instance, _)| {
+            instance.state != InstanceState::Gone || instance.beat_at >= gone_since
+        });
         Ok(here.cloned().collect())
     }
 

@@ -5,63 +5,16 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use super::cloud::{Cloud, timestamp};
-use super::peer::{Hold, Peer};
-use super::{Arrival, Contender, Random, World, work_bound};
-use crate::fleet::{
-    Breaker, FleetRecord, FleetSettings, InstanceId, Observation, WaitingJob, idle_limit,
-    may_drain, plan_scale,
-};
+use super::{Arrival, Contender, Outcome, Random, World, work_bound};
+use crate::fleet::{Breaker, FleetRecord};
+use crate::id::InstanceId;
 
-/// How long a fleet is watched after the last job, and how long it may go without finishing one before we give up.
-/// Longer than any policy holds an idle instance.
+mod scale;
+
+/// How long a fleet is watched after the last news: longer than any policy holds an idle instance.
 const SETTLE: Duration = Duration::from_hours(2);
 
 const HOUR: Duration = Duration::from_hours(1);
-
-/// What a policy did with a trace.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// The work-conservation bound, in slot time.
-    pub work: Duration,
-    /// What was billed, in slot time: machine time by the slots of a machine.
-    pub billed: Duration,
-    /// From submit to first start, sorted. A job that never started waited to the end.
-    pub waits: Vec<Duration>,
-    /// Jobs not finished when the simulation gave up.
-    pub unfinished: usize,
-    /// Launches that were made.
-    pub launches: u32,
-    /// Launches that were refused.
-    pub refused: u32,
-    /// Machines that spot interruptions took.
-    pub interruptions: u32,
-    /// How many machines lived from each moment on.
-    pub curve: Vec<(Duration, u32)>,
-}
-
-impl Outcome {
-    /// Cost over the work-conservation bound: 1 is perfect. Zero when there was no work.
-    pub fn cost_over_work(&self) -> f64 {
-        if self.work.is_zero() {
-            return 0.0;
-        }
-        self.billed.div_duration_f64(self.work)
-    }
-
-    /// The wait that `percent` of the jobs do not exceed.
-    pub fn wait(&self, percent: usize) -> Duration {
-        let rank = (self.waits.len() * percent.min(100)).div_ceil(100);
-        self.waits
-            .get(rank.saturating_sub(1))
-            .copied()
-            .unwrap_or_default()
-    }
-
-    /// The most machines that lived at once.
-    pub fn peak(&self) -> u32 {
-        self.curve.iter().map(|&(_, live)| live).max().unwrap_or(0)
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
@@ -90,15 +43,11 @@ pub fn simulate(jobs: &[Arrival], world: &World, contender: &Contender) -> Outco
         engine.at(arrival.at, Event::Submit(job));
     }
     engine.at(Duration::ZERO, Event::Tick);
-    let mut deadline = jobs.last().map(|job| job.at).unwrap_or_default() + SETTLE;
     while let Some(Reverse((at, _, event))) = engine.events.pop() {
-        if at > deadline {
+        if at > engine.last_news + SETTLE {
             break;
         }
         engine.now = at;
-        if matches!(event, Event::Finished { .. }) {
-            deadline = deadline.max(at + SETTLE);
-        }
         engine.handle(event);
     }
     engine.outcome()
@@ -110,6 +59,8 @@ struct Engine<'a> {
     contender: &'a Contender,
     random: Random,
     now: Duration,
+    /// The last submit, or the end of the last job that was started: the end is [`SETTLE`] after it.
+    last_news: Duration,
     events: BinaryHeap<Reverse<(Duration, u64, Event)>>,
     scheduled: u64,
     waiting: VecDeque<usize>,
@@ -146,6 +97,7 @@ impl<'a> Engine<'a> {
             contender,
             random,
             now: Duration::ZERO,
+            last_news: jobs.last().map(|job| job.at).unwrap_or_default(),
             events: BinaryHeap::new(),
             scheduled: 0,
             waiting: VecDeque::new(),
@@ -221,6 +173,7 @@ impl<'a> Engine<'a> {
             let pick = self.random.below(open.len());
             let machine = open[pick];
             let done = self.now + self.jobs[job].work;
+            self.last_news = self.last_news.max(done);
             self.started[job].get_or_insert(self.now);
             self.cloud.start(machine, job, done);
             self.at(done, Event::Finished { machine, job });
@@ -228,143 +181,6 @@ impl<'a> Engine<'a> {
                 open.swap_remove(pick);
             }
         }
-    }
-
-    fn wake(&mut self) {
-        if matches!(self.contender, Contender::Ours(_)) && !self.wake_is_due {
-            self.wake_is_due = true;
-            self.at(self.now + self.world.wake_delay, Event::Wake);
-        }
-    }
-
-    fn tick(&self) -> Duration {
-        match self.contender {
-            Contender::Ours(settings) => settings.scale_interval,
-            Contender::Peer(peer) => peer.poll,
-        }
-    }
-
-    fn scale(&mut self) {
-        match self.contender {
-            Contender::Ours(settings) => self.scale_ours(settings),
-            Contender::Peer(peer) => self.scale_peer(peer),
-        }
-    }
-
-    /// What the scale function does, step by step.
-    fn scale_ours(&mut self, settings: &FleetSettings) {
-        let now = timestamp(self.now);
-        let mut seen = self.observe();
-        seen.hold = self.record.hold(now);
-        let plan = plan_scale(&seen, settings, now);
-        for place in self.record.reserve(&plan, settings, now) {
-            match self.launch() {
-                Some(machine) => {
-                    self.record
-                        .launched(&place.token, &instance_id(machine), now);
-                }
-                None => self.record.refused(&place.token, "no capacity", now),
-            }
-        }
-        self.record.version += 1;
-    }
-
-    fn scale_peer(&mut self, peer: &Peer) {
-        self.looks = if self.waiting.is_empty() {
-            0
-        } else {
-            self.looks + 1
-        };
-        if self.looks >= peer.looks {
-            let launches =
-                peer.launches(&self.observe(), self.world.job_slots, timestamp(self.now));
-            for _ in 0..launches {
-                self.launch();
-            }
-        }
-    }
-
-    fn observe(&self) -> Observation {
-        Observation {
-            waiting: self
-                .waiting
-                .iter()
-                .map(|&job| WaitingJob {
-                    work: None,
-                    since: timestamp(self.jobs[job].at),
-                })
-                .collect(),
-            instances: self.cloud.views(self.now, self.world, &self.factors),
-            average_work: self.finished_work.checked_div(self.finished),
-            ..Observation::default()
-        }
-    }
-
-    /// Calls the cloud, which may refuse.
-    fn launch(&mut self) -> Option<usize> {
-        if self.random.unit() < self.world.refused_share {
-            self.refused += 1;
-            return None;
-        }
-        self.launches += 1;
-        let machine = self.cloud.launch(self.now);
-        self.at(self.now + self.world.boot, Event::Booted(machine));
-        if self.world.interruptions_per_hour > 0.0 {
-            let mean = HOUR.as_secs_f64() / self.world.interruptions_per_hour;
-            let life = Duration::from_secs_f64(self.random.exponential(mean));
-            self.at(self.now + life, Event::Interrupted(machine));
-        }
-        Some(machine)
-    }
-
-    /// Schedules the end of a machine that just became idle.
-    fn idle(&mut self, machine: usize) {
-        let Some(since) = self.cloud.machine(machine).idle_since else {
-            return;
-        };
-        let limit = match self.contender {
-            Contender::Ours(settings) => idle_limit(settings, self.world.billed_boot),
-            Contender::Peer(peer) => Some(match peer.hold {
-                Hold::Idle(limit) => limit,
-                Hold::HourEnd => self.to_the_hour(machine),
-            }),
-        };
-        if let Some(limit) = limit {
-            self.at(self.now + limit, Event::IdleOut { machine, since });
-        }
-    }
-
-    fn to_the_hour(&self, machine: usize) -> Duration {
-        let up = self
-            .now
-            .saturating_sub(self.cloud.machine(machine).billed_since(self.world));
-        let into_the_hour = Duration::from_secs(up.as_secs() % HOUR.as_secs());
-        HOUR.saturating_sub(into_the_hour)
-    }
-
-    fn idle_out(&mut self, machine: usize, since: Duration) {
-        if self.cloud.machine(machine).idle_since != Some(since) {
-            return;
-        }
-        if self.may_leave(machine) {
-            self.end(machine);
-        } else {
-            self.idle(machine);
-        }
-    }
-
-    fn may_leave(&self, machine: usize) -> bool {
-        let Contender::Ours(settings) = self.contender else {
-            return true;
-        };
-        let others = self.cloud.live().iter().filter(|&&other| other != machine);
-        let (count, free) = others.fold((0, 0), |(count, free), &other| {
-            (
-                count + 1,
-                free + self.cloud.machine(other).free_slots(self.world),
-            )
-        });
-        may_drain(count, u32::try_from(free).unwrap_or(u32::MAX), settings)
     }
 
     /// Ends a machine; what it did not finish waits again, ahead of the others.
@@ -400,5 +216,7 @@ impl<'a> Engine<'a> {
 }
 
 fn instance_id(machine: usize) -> InstanceId {
-    InstanceId(format!("i-{machine}"))
+    format!("i-{machine}")
+        .parse()
+        .expect("the text is a legal id")
 }

@@ -15,7 +15,7 @@ pub struct Peer {
     /// How it counts what is missing.
     pub rule: Rule,
     /// How long an idle instance stays.
-    pub hold: Hold,
+    pub stay: Stay,
 }
 
 /// How a peer counts what is missing.
@@ -29,7 +29,7 @@ pub enum Rule {
 
 /// How long an idle instance stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
+pub enum Stay {
     /// So long after its last job.
     Idle(Duration),
     /// To the end of the hour that was paid for, as one did when EC2 billed by the hour.
@@ -40,32 +40,32 @@ impl Peer {
     /// The models, with the names they have in tables. Intervals are those of the design's trial.
     pub fn all() -> [(&'static str, Self); 5] {
         let secs = Duration::from_secs;
-        let peer = |poll, looks, rule, hold| Self {
+        let peer = |poll, looks, rule, stay| Self {
             poll: secs(poll),
             looks,
             rule,
-            hold,
+            stay,
         };
         [
             (
                 "original-like, to the hour's end",
-                peer(60, 1, Rule::Original(2), Hold::HourEnd),
+                peer(60, 1, Rule::Original(2), Stay::HourEnd),
             ),
             (
                 "original-like, 600 s idle",
-                peer(60, 1, Rule::Original(2), Hold::Idle(secs(600))),
+                peer(60, 1, Rule::Original(2), Stay::Idle(secs(600))),
             ),
             (
                 "ASG-like, 2 x 60 s, 15 min in",
-                peer(60, 2, Rule::Match, Hold::Idle(secs(900))),
+                peer(60, 2, Rule::Match, Stay::Idle(secs(900))),
             ),
             (
                 "KEDA-like, 30 s, 300 s in",
-                peer(30, 1, Rule::Match, Hold::Idle(secs(300))),
+                peer(30, 1, Rule::Match, Stay::Idle(secs(300))),
             ),
             (
                 "Buildkite-like, 10 s, 600 s in",
-                peer(10, 1, Rule::Match, Hold::Idle(secs(600))),
+                peer(10, 1, Rule::Match, Stay::Idle(secs(600))),
             ),
         ]
     }

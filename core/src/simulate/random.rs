@@ -1,4 +1,4 @@
-//! A small seeded generator (SplitMix64, Steele, Lea and Flood 2014) and the distributions the simulator draws from.
+//! A small seeded generator (`SplitMix64`, Steele, Lea and Flood 2014) and the distributions the simulator draws from.
 //!
 //! For simulation only: it is neither secret nor meant to be.
 

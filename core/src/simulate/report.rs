@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Arrival, Outcome, zero_wait_bound};
+use super::{Arrival, Contender, Outcome, World, simulate, zero_wait_bound};
 
 /// What one policy did with one kind of day, over several seeds.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,29 +25,47 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Summarizes outcomes, each with the trace it came from.
-    pub fn of(name: &str, runs: &[(Vec<Arrival>, Outcome)], billed_boot: Duration) -> Self {
-        let mean = |value: &dyn Fn(&(Vec<Arrival>, Outcome)) -> f64| {
-            let count = u32::try_from(runs.len().max(1)).unwrap_or(u32::MAX);
-            runs.iter().map(value).sum::<f64>() / f64::from(count)
-        };
+    /// Runs a contender through each of the days, with the seeds that follow the world's, and summarizes.
+    pub fn of(name: &str, days: &[Vec<Arrival>], world: &World, contender: &Contender) -> Self {
+        let outcomes: Vec<_> = (world.seed..)
+            .zip(days)
+            .map(|(seed, day)| {
+                let world = World {
+                    seed,
+                    ..world.clone()
+                };
+                simulate(day, &world, contender)
+            })
+            .collect();
+        let days_and_outcomes = days.iter().zip(&outcomes);
+        let over_zero_wait = days_and_outcomes.map(|(day, outcome)| {
+            let bound = zero_wait_bound(day, world.billed_boot).max(Duration::from_millis(1));
+            outcome.billed.div_duration_f64(bound)
+        });
         Self {
             name: name.to_owned(),
-            cost_over_work: mean(&|(_, outcome)| outcome.cost_over_work()),
-            cost_over_zero_wait: mean(&|(jobs, outcome)| {
-                let bound = zero_wait_bound(jobs, billed_boot).max(Duration::from_millis(1));
-                outcome.billed.div_duration_f64(bound)
-            }),
-            p50_secs: mean(&|(_, outcome)| outcome.wait(50).as_secs_f64()),
-            p95_secs: mean(&|(_, outcome)| outcome.wait(95).as_secs_f64()),
-            peak: runs
-                .iter()
-                .map(|(_, outcome)| outcome.peak())
-                .max()
-                .unwrap_or(0),
-            launches: mean(&|(_, outcome)| f64::from(outcome.launches)),
+            cost_over_work: mean(outcomes.iter().map(Outcome::cost_over_work)),
+            cost_over_zero_wait: mean(over_zero_wait),
+            p50_secs: mean(
+                outcomes
+                    .iter()
+                    .map(|outcome| outcome.wait(50).as_secs_f64()),
+            ),
+            p95_secs: mean(
+                outcomes
+                    .iter()
+                    .map(|outcome| outcome.wait(95).as_secs_f64()),
+            ),
+            peak: outcomes.iter().map(Outcome::peak).max().unwrap_or(0),
+            launches: mean(outcomes.iter().map(|outcome| f64::from(outcome.launches))),
         }
     }
+}
+
+/// The mean, zero of nothing.
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    if count > 0.0 { sum / count } else { 0.0 }
 }
 
 /// Renders a table with one line for each policy.

@@ -32,8 +32,8 @@ const DAY: f64 = 86_400.0;
 /// Median and sigma of the log-normal work, in seconds: a mean of about 250 s.
 const WORK: (f64, f64) = (180.0, 0.8);
 
-/// Mean seconds between steady jobs: some 12 run at a time.
-const STEADY_GAP: f64 = 20.0;
+/// Mean seconds between steady jobs: some 8 run at a time.
+const STEADY_GAP: f64 = 30.0;
 
 /// Jobs in a burst.
 const BURST: usize = 40;
@@ -163,7 +163,7 @@ fn parse_line(line: &str) -> Option<Arrival> {
 }
 
 /// Seconds as a duration, to the millisecond, so that the order of events does not hang on rounding.
-fn seconds(value: f64) -> Duration {
+pub(super) fn seconds(value: f64) -> Duration {
     let exact = Duration::from_secs_f64(value.clamp(0.0, LONGEST));
     Duration::from_millis(u64::try_from(exact.as_millis()).expect("ten years of milliseconds fit"))
 }
@@ -190,7 +190,7 @@ pub fn zero_wait_bound(jobs: &[Arrival], billed_boot: Duration) -> Duration {
         if !starts {
             idle_since.push(at);
         } else if let Some(since) = idle_since.pop() {
-            overhead += billed_boot.min(at - since);
+            overhead += billed_boot.min(at.saturating_sub(since));
         } else {
             overhead += billed_boot;
         }

@@ -44,7 +44,7 @@ pub async fn prune<B: Backend, F: Fleet>(
     now: Timestamp,
 ) -> Result<Pruned, StoreError> {
     let jobs = backend.store().unfinished().await?;
-    let known = backend.store().instances().await?;
+    let known = backend.store().instances(now).await?;
     let instances: Vec<Instance> = known.iter().map(|(instance, _)| instance.clone()).collect();
     let mut pruned = Pruned::default();
     for action in plan_prune(&jobs, &instances, policy, now) {
@@ -63,7 +63,7 @@ pub async fn prune<B: Backend, F: Fleet>(
         match (done, &action) {
             (Ok(()), PruneAction::Terminate(_)) => pruned.instances += 1,
             (Ok(()), PruneAction::Lapse(_) | PruneAction::Resend(_) | PruneAction::Abandon(_)) => {
-                pruned.jobs += 1
+                pruned.jobs += 1;
             }
             (Err(error), _) => {
                 tracing::warn!(action = ?action, error = ?error, "a repair failed and is tried again in the next run");

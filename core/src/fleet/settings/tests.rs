@@ -25,7 +25,7 @@ fn the_defaults_are_valid_and_those_of_the_original() {
 
 #[test]
 fn contradictory_settings_are_refused_with_the_name_of_the_field() {
-    let cases: [(&str, SettingsError); 10] = [
+    let cases: [(&str, SettingsError); 11] = [
         ("fleet.min", refused(|s| s.min = 4)),
         ("fleet.max", refused(|s| s.max = 0)),
         ("fleet.max", refused(|s| s.max = MAX_INSTANCES + 1)),
@@ -38,6 +38,10 @@ fn contradictory_settings_are_refused_with_the_name_of_the_field() {
         (
             "fleet.billed_boot",
             refused(|s| s.billed_boot = Duration::from_mins(2)),
+        ),
+        (
+            "fleet.boot_time",
+            refused(|s| s.boot_time = Duration::from_mins(10)),
         ),
         (
             "fleet.idle_timeout",
