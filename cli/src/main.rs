@@ -1,2 +1,36 @@
-//! The `nommer` command.
-fn main() {}
+//! `nommer`: the whole system on one machine, and the command line to talk to it.
+
+mod args;
+mod client;
+mod config;
+mod demo;
+mod dev;
+mod doctor;
+mod encode;
+mod encoder;
+mod failure;
+mod jobs;
+mod migrate;
+mod output;
+mod run;
+mod submit;
+mod tracing;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    // First of all, before any thread exists: this program is also the sandbox that FFmpeg is started through.
+    nommer_encoder::sandbox::run_if_sandbox_helper();
+    let cli = args::Cli::parse();
+    let output = output::Output::new(&cli.common);
+    match run::run(cli, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.error(&failure, failure.hint_text());
+            failure.exit_code()
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! `nommer dev`: the four functions and the API in this process, encoders as processes beside it.
+//!
+//! The same use cases run here as in the Lambdas; only the timers and the adapters differ. If this process dies, encoders finish
+//! what they have and end themselves; the next start goes on where this one stopped.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use nommer_core::{
+    address::NetworkRules,
+    options::OptionPolicy,
+    ports::ScaleSignal,
+    prune::PrunePolicy,
+    settings::Settings,
+    spec::SpecRules,
+    uri::UriRules,
+};
+use nommer_http::HttpNotifier;
+use nommer_local::{Local, LocalSignal, ProcessFleet};
+use nommer_prune::prune;
+use nommer_scale::scale;
+use nommer_state_change::StateChange;
+use nommer_submit::{Submit, router};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    args::DevArgs,
+    config::Config,
+    demo::{self, Receiver},
+    failure::Failure,
+    output::Output,
+};
+
+/// Pause between two runs of prune: a dead encoder's job waits for its lease and this.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long state-change waits for a message before it looks whether it shall stop.
+const STATE_CHANGE_WAIT: Duration = Duration::from_secs(1);
+
+/// Pause after a fault of the table, before the next try.
+const FAULT_PAUSE: Duration = Duration::from_secs(1);
+
+pub(crate) async fn run(args: &DevArgs, config: Config, output: Output) -> Result<(), Failure> {
+    let Config { mut settings, data_dir } = config;
+    if let Some(listen) = &args.listen {
+        settings.server.listen.clone_from(listen);
+        settings.validate().map_err(|error| Failure::usage(error.to_string()))?;
+    }
+    settings.network.allow_private_network |= args.allow_private_network;
+    let listener = TcpListener::bind(&settings.server.listen)
+        .await
+        .with_context(|| format!("listen on {}", settings.server.listen))
+        .map_err(|error| Failure::from(error).hint("another system may run there: choose another port with --listen"))?;
+    let address = listener.local_addr().context("read the address that was taken")?;
+
+    let demo = match &args.demo {
+        Some(file) => Some((file.clone(), Receiver::start().await?)),
+        None => None,
+    };
+    let receiver = demo.as_ref().map(|(_, receiver)| receiver.address);
+    let system = System::open(settings, data_dir, receiver)?;
+    let stop = CancellationToken::new();
+    let mut tasks = system.start(listener, &stop)?;
+    banner(&system, address, output);
+
+    let ended = match demo {
+        Some((file, receiver)) => {
+            let demo = demo::run(&system, &file, receiver, address, output);
+            tokio::select! {
+                ended = demo => ended,
+                () = interrupted() => Ok(()),
+            }
+        }
+        None => Ok(()),
+    };
+    if !args.once {
+        if let Err(failure) = &ended {
+            output.error(failure, failure.hint_text());
+        }
+        output.note("Ctrl-C stops it.");
+        interrupted().await;
+        output.note("stopping: encoders give their jobs back");
+    }
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+    system.fleet.terminate_all().await;
+    if args.once { ended } else { Ok(()) }
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).expect("a signal handler can be set up");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn banner(system: &System, address: SocketAddr, output: Output) {
+    if output.json {
+        output.data(serde_json::json!({"api": format!("http://{address}"), "data_dir": system.data_dir}));
+        return;
+    }
+    output.note(format!("nommer {} · local mode, no AWS used", env!("CARGO_PKG_VERSION")));
+    output.data(format!("  API   http://{address}/v1"));
+    output.note(format!("  data  {}", system.data_dir.display()));
+    output.note("Try:  nommer submit clip.mov clip.mp4 --wait");
+}
+
+/// The embedded system.
+#[derive(Debug)]
+pub(crate) struct System {
+    pub(crate) settings: Settings,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) local: Arc<Local>,
+    pub(crate) fleet: Arc<ProcessFleet>,
+    signal: LocalSignal,
+    network: NetworkRules,
+    rules: SpecRules,
+}
+
+impl System {
+    /// Opens the data folder. `receiver` may be told of jobs although it is on this machine.
+    fn open(settings: Settings, data_dir: PathBuf, receiver: Option<SocketAddr>) -> Result<Self, Failure> {
+        let local = Local::open(&data_dir).map_err(|error| Failure::from(anyhow::Error::from(error)))?;
+        let folders = folders(&settings, &data_dir)?;
+        let network = network_rules(&settings, receiver);
+        let rules = SpecRules {
+            uris: UriRules::local(network.clone(), folders),
+            network: network.clone(),
+            options: option_policy(&settings),
+            legacy_notify_format: Some(settings.legacy.notify_format),
+        };
+        let program = std::env::current_exe().context("find this program")?;
+        let variables = vec![(
+            crate::encoder::SETTINGS_VARIABLE.to_owned(),
+            serde_json::to_string(&settings).context("write the settings for encoders")?,
+        )];
+        let local = Arc::new(local);
+        let fleet = ProcessFleet::new(&local, program, vec!["encoder".to_owned()], variables);
+        Ok(Self {
+            settings,
+            data_dir,
+            local,
+            fleet: Arc::new(fleet),
+            signal: LocalSignal::default(),
+            network,
+            rules,
+        })
+    }
+
+    /// Starts the API and the timers.
+    fn start(&self, listener: TcpListener, stop: &CancellationToken) -> Result<JoinSet<()>, Failure> {
+        let mut tasks = JoinSet::new();
+        let submit = Arc::new(Submit {
+            backend: Arc::clone(&self.local),
+            signal: self.signal.clone(),
+            rules: self.rules.clone(),
+        });
+        let stopped = stop.clone().cancelled_owned();
+        tasks.spawn(async move {
+            let server = axum::serve(listener, router(submit)).with_graceful_shutdown(stopped);
+            if let Err(error) = server.await {
+                ::tracing::error!(%error, "the API stopped");
+            }
+        });
+        tasks.spawn(stop.clone().run_until_cancelled_owned(self.scale_loop()).map_unit());
+        tasks.spawn(stop.clone().run_until_cancelled_owned(self.prune_loop()).map_unit());
+        tasks.spawn(stop.clone().run_until_cancelled_owned(self.state_change_loop()?).map_unit());
+        Ok(tasks)
+    }
+
+    fn scale_loop(&self) -> impl Future<Output = ()> + use<> {
+        let (local, fleet) = (Arc::clone(&self.local), Arc::clone(&self.fleet));
+        let (settings, signal) = (self.settings.fleet.clone(), self.signal.clone());
+        async move {
+            loop {
+                if let Err(error) = scale(&*local, &*fleet, &settings, Timestamp::now()).await {
+                    ::tracing::warn!(error = ?error, "a run of scale failed; the next one comes");
+                }
+                tokio::time::timeout(settings.scale_interval, signal.woken()).await.ok();
+            }
+        }
+    }
+
+    fn prune_loop(&self) -> impl Future<Output = ()> + use<> {
+        let (local, fleet, signal) = (Arc::clone(&self.local), Arc::clone(&self.fleet), self.signal.clone());
+        let policy = PrunePolicy {
+            lease_margin: Duration::ZERO,
+            abandon_after: self.settings.jobs.abandon_after,
+            paused: false,
+            silence: self.settings.encoder.lease * 2,
+        };
+        async move {
+            loop {
+                match prune(&*local, &*fleet, &policy, Timestamp::now()).await {
+                    // What went back to waiting may need an encoder.
+                    Ok(pruned) if pruned.jobs > 0 => signal.wake().await.unwrap_or_default(),
+                    Ok(_) => {}
+                    Err(error) => ::tracing::warn!(error = ?error, "a run of prune failed; the next one comes"),
+                }
+                tokio::time::sleep(PRUNE_INTERVAL).await;
+            }
+        }
+    }
+
+    fn state_change_loop(&self) -> Result<impl Future<Output = ()> + use<>, Failure> {
+        let local = Arc::clone(&self.local);
+        let state_change = StateChange {
+            notifier: HttpNotifier::new(self.network.clone()).context("prepare the HTTP client")?,
+            signing_secret: local.signing_secret().clone(),
+        };
+        Ok(async move {
+            loop {
+                if let Err(error) = state_change.poll(&*local, STATE_CHANGE_WAIT).await {
+                    ::tracing::warn!(error = ?error, "notifications wait; the next try comes");
+                    tokio::time::sleep(FAULT_PAUSE).await;
+                }
+            }
+        })
+    }
+}
+
+/// Folders under which `file://` is served: the current one, the data folder, and those in the settings.
+pub(crate) fn folders(settings: &Settings, data_dir: &std::path::Path) -> Result<Vec<PathBuf>, Failure> {
+    let current = std::env::current_dir().context("find the current folder")?;
+    let mut folders = vec![current, data_dir.to_owned()];
+    folders.extend(settings.local.allowed_folders.iter().cloned());
+    Ok(folders)
+}
+
+/// What may be reached over the network.
+pub(crate) fn network_rules(settings: &Settings, receiver: Option<SocketAddr>) -> NetworkRules {
+    NetworkRules {
+        allow_private_network: settings.network.allow_private_network,
+        require_https: settings.storage.require_https,
+        extra_allowed: receiver.into_iter().collect(),
+    }
+}
+
+/// Which FFmpeg options and filters are let in.
+pub(crate) fn option_policy(settings: &Settings) -> OptionPolicy {
+    OptionPolicy {
+        extra_options: settings.ffmpeg.extra_options.clone(),
+        extra_filters: settings.ffmpeg.extra_filters.clone(),
+    }
+}

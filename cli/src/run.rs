@@ -1,0 +1,64 @@
+//! From the parsed command line to the code that does it.
+
+use clap::CommandFactory as _;
+use nommer_core::presets;
+use tokio::runtime::Builder;
+
+use crate::{
+    args::{Cli, Command, DevArgs},
+    client::Client,
+    config::Config,
+    dev, doctor, encode, encoder,
+    failure::Failure,
+    jobs, migrate,
+    output::{self, Output, table},
+    submit, tracing,
+};
+
+/// Runs one command.
+pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
+    let runtime = Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from)?;
+    runtime.block_on(async {
+        let config = Config::load(&cli.common)?;
+        let client = || Client::new(cli.common.api.as_deref(), &config);
+        match cli.command.unwrap_or(Command::Dev(DevArgs::default())) {
+            Command::Dev(args) => {
+                tracing::init("warn");
+                dev::run(&args, config, output).await
+            }
+            Command::Encoder => {
+                tracing::init("info");
+                encoder::run().await
+            }
+            Command::Encode(args) => {
+                tracing::init("error");
+                encode::run(&args, &config, output).await
+            }
+            Command::Submit(args) => submit::run(&args, &client()?, output).await,
+            Command::Jobs(command) => jobs::run(&command, &client()?, output).await,
+            Command::Presets => list_presets(output),
+            Command::Doctor => doctor::run(&config, output).await,
+            Command::Migrate { file } => migrate::run(&file, output),
+            Command::Config => Ok(output.json(&config.settings)?),
+            Command::Completions { shell } => {
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Cli::command(), "nommer", &mut script);
+                output::raw(&script);
+                Ok(())
+            }
+        }
+    })
+}
+
+fn list_presets(output: Output) -> Result<(), Failure> {
+    if output.json {
+        for preset in &presets::ALL {
+            let passes = (preset.passes)();
+            output.json(&serde_json::json!({"name": preset.name, "description": preset.description, "passes": passes}))?;
+        }
+        return Ok(());
+    }
+    let row = |preset: &presets::Preset| vec![preset.name.to_owned(), preset.description.to_owned()];
+    output.data(table(&presets::ALL.iter().map(row).collect::<Vec<_>>()));
+    Ok(())
+}
