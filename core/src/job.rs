@@ -17,7 +17,7 @@ mod apply;
 mod state;
 
 #[cfg(test)]
-mod tests {}
+mod tests;
 
 use std::collections::BTreeMap;
 

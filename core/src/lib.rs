@@ -34,5 +34,8 @@ pub mod api;
 pub mod commit;
 pub mod error;
 pub mod memory;
+
 pub mod ports;
 pub mod settings;
+#[cfg(test)]
+mod testing;

@@ -168,4 +168,4 @@ fn wanted(format: NotifyFormat, state: StateName) -> bool {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

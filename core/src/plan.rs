@@ -246,4 +246,4 @@ fn container(extension: &str) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

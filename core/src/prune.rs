@@ -83,4 +83,4 @@ pub fn plan_prune(
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

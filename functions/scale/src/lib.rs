@@ -239,4 +239,4 @@ async fn amend<B: Backend>(
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

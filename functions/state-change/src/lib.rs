@@ -145,4 +145,4 @@ async fn come_back<B: Backend>(backend: &B, id: &JobId, next: Timestamp) -> Resu
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

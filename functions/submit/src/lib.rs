@@ -68,4 +68,4 @@ pub fn router<B: Backend, W: ScaleSignal + 'static>(submit: Arc<Submit<B, W>>) -
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;
