@@ -54,7 +54,11 @@ pub async fn scale<B: Backend, F: Fleet>(
 
     record.reconcile(&seen(&record, &machines, &instances), now);
     let overdue = record.overdue(now);
-    let plan = plan_scale(&observe(&record, &instances, &jobs, now), settings, now);
+    let plan = plan_scale(
+        &observe(&record, &instances, &jobs, settings, now),
+        settings,
+        now,
+    );
     let reserved = record.reserve(&plan, settings, now);
     if !worth_writing(&before, &record) {
         return Ok(done(&plan, 0, 0));
@@ -132,6 +136,7 @@ fn observe(
     record: &FleetRecord,
     instances: &[Instance],
     jobs: &[Job],
+    settings: &FleetSettings,
     now: Timestamp,
 ) -> Observation {
     let waiting = jobs.iter().filter_map(|job| match &job.state {
@@ -157,7 +162,7 @@ fn observe(
         instances: record
             .reservations
             .iter()
-            .map(|place| view(place, instances))
+            .map(|place| view(place, instances, settings))
             .collect(),
         hold: record.hold(now),
         ..Observation::default()
@@ -165,7 +170,7 @@ fn observe(
 }
 
 /// A place in the fleet as the planner sees it.
-fn view(place: &Reservation, instances: &[Instance]) -> InstanceView {
+fn view(place: &Reservation, instances: &[Instance], settings: &FleetSettings) -> InstanceView {
     let row = place
         .instance()
         .and_then(|id| instances.iter().find(|instance| instance.id == *id));
@@ -181,7 +186,11 @@ fn view(place: &Reservation, instances: &[Instance]) -> InstanceView {
         }
         // It has reported and its row says that it is gone: it is on its way out.
         None if place.has_reported() => (Seen::Draining, 0, 0),
-        None => (Seen::Booting { since: place.since }, 0, 0),
+        None => (
+            Seen::Booting { since: place.since },
+            settings.jobs_per_instance,
+            0,
+        ),
     };
     InstanceView {
         state,

@@ -1,0 +1,204 @@
+//! Launches over the memory side, with a fleet that counts.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use nommer_core::{
+    id::JobId,
+    memory::Memory,
+    sealed::SealedSecrets,
+    spec::{SpecRules, parse_v1},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::*;
+
+/// A cloud that honors tokens, and fails when it is told to.
+#[derive(Default)]
+struct Cloud {
+    machines: Mutex<BTreeMap<String, InstanceId>>,
+    no_capacity: bool,
+}
+
+impl Cloud {
+    fn count(&self) -> usize {
+        self.machines.lock().unwrap().len()
+    }
+
+    fn end_all(&self) {
+        self.machines.lock().unwrap().clear();
+    }
+}
+
+impl Fleet for Cloud {
+    async fn machines(&self) -> Result<Vec<Machine>, StoreError> {
+        let machines = self.machines.lock().unwrap();
+        let machine = |(token, id): (&String, &InstanceId)| Machine {
+            id: id.clone(),
+            token: token.clone(),
+        };
+        Ok(machines.iter().map(machine).collect())
+    }
+
+    async fn launch(&self, token: &str) -> Result<InstanceId, LaunchError> {
+        // Other runs get their turn here, as they would while a real call is under way.
+        tokio::task::yield_now().await;
+        if self.no_capacity {
+            return Err(LaunchError::NoCapacity("none left".to_owned()));
+        }
+        let mut machines = self.machines.lock().unwrap();
+        let number = machines.len();
+        let id = machines
+            .entry(token.to_owned())
+            .or_insert_with(|| format!("i-{number}").parse().unwrap());
+        Ok(id.clone())
+    }
+
+    async fn terminate(&self, _id: &InstanceId) -> Result<(), StoreError> {
+        unreachable!("scale never terminates")
+    }
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_000_000 + seconds).unwrap()
+}
+
+async fn with_jobs(count: u128) -> Memory {
+    let backend = Memory::new(at(0));
+    for number in 0..count {
+        let body = json!({
+            "source_path": "s3://in-bucket/a.mov", "dest_path": format!("s3://out-bucket/{number}.mp4"), "preset": "copy",
+        });
+        let spec = parse_v1(&body, &SpecRules::default()).unwrap().spec;
+        let job = Job::new(
+            JobId::from_uuid(Uuid::from_u128(number)),
+            spec,
+            SealedSecrets::default(),
+            at(0),
+        );
+        backend.store.create(&job, None).await.unwrap();
+    }
+    backend
+}
+
+fn settings() -> FleetSettings {
+    FleetSettings {
+        max: 3,
+        ..FleetSettings::default()
+    }
+}
+
+fn row(id: &InstanceId, state: InstanceState, beat_at: Timestamp) -> Instance {
+    Instance {
+        id: id.clone(),
+        state,
+        slots: 2,
+        jobs: Vec::new(),
+        started_at: beat_at,
+        beat_at,
+        drain_requested: false,
+        ffmpeg_version: None,
+    }
+}
+
+#[tokio::test]
+async fn no_work_launches_nothing_and_writes_nothing_twice() {
+    let backend = with_jobs(0).await;
+    for minute in 0..3 {
+        let scaled = scale(&backend, &Cloud::default(), &settings(), at(60 * minute))
+            .await
+            .unwrap();
+        assert_eq!(scaled.launched, 0);
+    }
+    assert!(backend.store.fleet().await.unwrap().1 <= Version(1));
+}
+
+#[tokio::test]
+async fn one_job_and_an_empty_fleet_launch_exactly_one() {
+    let (backend, cloud) = (with_jobs(1).await, Cloud::default());
+    for second in 0..3 {
+        scale(&backend, &cloud, &settings(), at(second))
+            .await
+            .unwrap();
+    }
+    assert_eq!(cloud.count(), 1);
+}
+
+#[tokio::test]
+async fn twenty_runs_at_once_launch_no_more_than_the_maximum() {
+    let (backend, cloud) = (with_jobs(100).await, Cloud::default());
+    // The image is known to come up, so nothing but the maximum holds launches back.
+    let (mut record, version) = backend.store.fleet().await.unwrap();
+    record.breaker.proven = true;
+    backend.store.put_fleet(&record, version).await.unwrap();
+    let settings = settings();
+    let runs = (0..20).map(|_| scale(&backend, &cloud, &settings, at(0)));
+    for run in futures_util::future::join_all(runs).await {
+        run.unwrap();
+    }
+    assert_eq!(cloud.count(), 3);
+}
+
+#[tokio::test]
+async fn a_run_that_died_after_reserving_is_repaired_with_the_same_token() {
+    let (backend, cloud) = (with_jobs(1).await, Cloud::default());
+    let (mut record, version) = backend.store.fleet().await.unwrap();
+    let jobs = backend.store.unfinished().await.unwrap();
+    let plan = plan_scale(
+        &observe(&record, &[], &jobs, &settings(), at(0)),
+        &settings(),
+        at(0),
+    );
+    let token = record.reserve(&plan, &settings(), at(0))[0].token.clone();
+    backend.store.put_fleet(&record, version).await.unwrap();
+
+    scale(&backend, &cloud, &settings(), at(1)).await.unwrap();
+    assert_eq!(cloud.count(), 0, "the other run may still be at it");
+    scale(&backend, &cloud, &settings(), at(600)).await.unwrap();
+    assert_eq!(
+        cloud.machines.lock().unwrap().keys().collect::<Vec<_>>(),
+        [&token]
+    );
+}
+
+#[tokio::test]
+async fn an_instance_that_came_and_went_between_two_runs_frees_its_place_at_once() {
+    let (backend, cloud) = (with_jobs(1).await, Cloud::default());
+    let one = FleetSettings {
+        max: 1,
+        ..settings()
+    };
+    scale(&backend, &cloud, &one, at(0)).await.unwrap();
+    let id = cloud.machines().await.unwrap()[0].id.clone();
+    backend
+        .store
+        .put_instance(&row(&id, InstanceState::Gone, at(5)), Version(0))
+        .await
+        .unwrap();
+    cloud.end_all();
+    let scaled = scale(&backend, &cloud, &one, at(10)).await.unwrap();
+    assert_eq!(
+        (scaled.launched, cloud.count()),
+        (1, 1),
+        "{}",
+        scaled.reason
+    );
+}
+
+#[tokio::test]
+async fn a_refused_launch_is_told_and_tried_again_later() {
+    let backend = with_jobs(1).await;
+    let none = Cloud {
+        no_capacity: true,
+        ..Cloud::default()
+    };
+    let scaled = scale(&backend, &none, &settings(), at(0)).await.unwrap();
+    assert_eq!((scaled.launched, scaled.failed), (0, 1));
+    let cloud = Cloud::default();
+    let scaled = scale(&backend, &cloud, &settings(), at(1)).await.unwrap();
+    assert_eq!(cloud.count(), 0, "not at once: {}", scaled.reason);
+    scale(&backend, &cloud, &settings(), at(3_600))
+        .await
+        .unwrap();
+    assert_eq!(cloud.count(), 1);
+}
