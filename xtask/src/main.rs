@@ -34,7 +34,8 @@ Usage: cargo xtask TASK
                                     further arguments go to `nommer dev`
   bench [--only NAME]... [--write]  measure what the documentation claims: spawn;
                                     --write puts the tables into docs/benchmarks.md
-  measure PROGRAM [ARG]...          run one program; print wall and CPU microseconds, peak memory in bytes, bytes written
+  measure PROGRAM [ARG]...          run one program and print what it cost: wall and CPU time in microseconds,
+                                    peak memory in bytes, bytes written
   help                              print this
 
 Steps and benchmarks run in the order listed. `test` and `demo` install FFmpeg with apt-get where they can.

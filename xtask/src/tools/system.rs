@@ -2,7 +2,6 @@
 //!
 //! On Debian and its kin they are installed with `apt-get`, if we may; elsewhere the user is told how.
 
-use std::fmt::Write as _;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -67,7 +66,10 @@ pub(super) fn ensure(packages: &[Package]) -> Result<()> {
     apt.run(&[&["install", "--yes", "--no-install-recommends"], &names[..]].concat())?;
     let missing = self::missing(&missing);
     if !missing.is_empty() {
-        bail!("apt-get did its work, but: {}", instructions(&missing));
+        bail!(
+            "apt-get installed it, and still: {}",
+            instructions(&missing)
+        );
     }
     Ok(())
 }
@@ -82,24 +84,21 @@ fn missing(packages: &[Package]) -> Vec<Package> {
 
 /// What the user should do about missing packages.
 fn instructions(missing: &[Package]) -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for package in missing {
+        let name = package.name;
+        lines.push(format!(
+            "{name} is needed and was not found; install it and try again:"
+        ));
         let debian = format!("sudo apt-get install {}", package.debian);
-        let lines = [("Debian, Ubuntu", debian.as_str())]
-            .into_iter()
-            .chain(package.elsewhere);
-        write!(
-            text,
-            "{} is needed and not on the PATH; install it and try again:",
-            package.name
-        )
-        .expect("a string takes every write");
-        for (system, line) in lines {
-            write!(text, "\n  {system:16}{line}").expect("a string takes every write");
-        }
-        text.push('\n');
+        lines.push(format!("  {:16}{debian}", "Debian, Ubuntu"));
+        lines.extend(
+            package
+                .elsewhere
+                .map(|(system, line)| format!("  {system:16}{line}")),
+        );
     }
-    text
+    lines.join("\n")
 }
 
 /// `apt-get`, with `sudo` before it if need be.
@@ -144,6 +143,7 @@ mod tests {
             "FFmpeg (ffmpeg and ffprobe) is needed",
             "  Debian, Ubuntu  sudo apt-get install ffmpeg\n",
             "  macOS           brew install ffmpeg\n",
+            "Python 3 with venv is needed",
             "  Debian, Ubuntu  sudo apt-get install python3-venv\n",
         ] {
             assert!(text.contains(line), "{line:?} is not in:\n{text}");
