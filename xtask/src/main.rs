@@ -1,2 +1,82 @@
-//! Build tasks.
-fn main() {}
+//! `cargo xtask`: the project's build tasks, which need nothing installed but Rust.
+//!
+//! `test` is all that CI runs. Tools that the tests need are prepared on the way: FFmpeg by the system's package
+//! manager, everything else under the target folder. No task writes anywhere else, save `bench --write`.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "build tasks talk to a terminal"
+)]
+
+mod args;
+mod bench;
+mod demo;
+mod process;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::args::Task;
+use crate::workspace::Workspace;
+
+const HELP: &str = "\
+Build tasks of media-nommer.
+
+Usage: cargo xtask TASK
+
+  test [--only STEP]...             everything CI runs, in these steps: tools, fmt, clippy, doc, test
+  demo [FILE] [--once] [ARG]...     run the whole system on this machine and encode FILE, or a generated clip;
+                                    further arguments go to `nommer dev`
+  bench [--only NAME]... [--write]  measure what the documentation claims: spawn;
+                                    --write puts the tables into docs/benchmarks.md
+  measure PROGRAM [ARG]...          run one program and print what it cost: wall and CPU time in microseconds,
+                                    peak memory in bytes, bytes written
+  help                              print this
+
+Steps and benchmarks run in the order listed. `test` and `demo` install FFmpeg with apt-get where they can.
+With `CI` set, builds go outside the checkout unless CARGO_TARGET_DIR says where, and are not incremental.
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    match args::parse(std::env::args_os().skip(1))? {
+        Task::Help => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Task::Test { only } => test::run(&Workspace::from_env()?, &only),
+        Task::Demo { args } => demo::run(&Workspace::from_env()?, &args),
+        Task::Bench { only, write } => bench::run(&Workspace::from_env()?, &only, write),
+        Task::Measure { argv } => {
+            println!("{}", bench::measure::run(&argv)?);
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_names_every_step_and_benchmark() {
+        let names = test::STEPS.iter().map(|step| step.name);
+        for name in names.chain(bench::BENCHES.iter().map(|bench| bench.name)) {
+            assert!(HELP.contains(name), "{name} is missing");
+        }
+    }
+}

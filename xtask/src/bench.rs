@@ -1,0 +1,60 @@
+//! `cargo xtask bench`: numbers for what the documentation claims, on this machine.
+//!
+//! Each benchmark compares commands that do the same work, or put a price on some. A table of medians with ratios is
+//! printed, and goes into `docs/benchmarks.md` on demand.
+
+pub(crate) mod measure;
+mod report;
+mod spawn;
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+
+use crate::args;
+use crate::bench::measure::Measurement;
+use crate::workspace::Workspace;
+
+/// Where `--write` puts the tables.
+const REPORT: &str = "docs/benchmarks.md";
+
+/// A named comparison.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    /// What `--only` and the report call it.
+    pub(crate) name: &'static str,
+    run: fn(&Workspace) -> Result<Vec<Row>>,
+}
+
+/// One command's cost: the median over all rounds.
+#[derive(Debug)]
+struct Row {
+    label: &'static str,
+    cost: Measurement,
+}
+
+/// All benchmarks.
+pub(crate) const BENCHES: [Bench; 1] = [Bench {
+    name: "spawn",
+    run: spawn::run,
+}];
+
+/// Runs the benchmarks that `only` names, or all of them.
+///
+/// # Errors
+/// An unknown name; a command that fails; a report without a place for the table.
+pub(crate) fn run(workspace: &Workspace, only: &[String], write: bool) -> Result<()> {
+    let path = workspace.file(REPORT);
+    for bench in args::select(&BENCHES, |bench| bench.name, only)? {
+        let rows = (bench.run)(workspace).with_context(|| format!("benchmark {}", bench.name))?;
+        let section = format!("{}\n{}\n", report::table(&rows), report::stamp(bench.name)?);
+        println!("## {}\n\n{section}", bench.name);
+        if write {
+            let old = fs::read_to_string(&path).with_context(|| format!("read {REPORT}"))?;
+            let new = report::replace_section(&old, bench.name, &section)
+                .with_context(|| format!("update {REPORT}"))?;
+            fs::write(&path, new).with_context(|| format!("write {REPORT}"))?;
+        }
+    }
+    Ok(())
+}
