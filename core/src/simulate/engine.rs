@@ -76,6 +76,7 @@ struct Engine<'a> {
     launches: u32,
     refused: u32,
     interruptions: u32,
+    restarts: u32,
 }
 
 impl<'a> Engine<'a> {
@@ -114,6 +115,7 @@ impl<'a> Engine<'a> {
             launches: 0,
             refused: 0,
             interruptions: 0,
+            restarts: 0,
         }
     }
 
@@ -187,6 +189,7 @@ impl<'a> Engine<'a> {
         self.record
             .release(&instance_id(machine), timestamp(self.now));
         for job in self.cloud.end(machine, self.now, self.world) {
+            self.restarts += 1;
             self.waiting.push_front(job);
         }
     }
@@ -209,6 +212,7 @@ impl<'a> Engine<'a> {
             launches: self.launches,
             refused: self.refused,
             interruptions: self.interruptions,
+            restarts: self.restarts,
             curve: self.cloud.curve,
         }
     }
