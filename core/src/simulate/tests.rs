@@ -193,6 +193,8 @@ fn a_world_that_makes_no_sense_is_refused_by_name() {
         refused(|world| world.interruptions_per_hour = -1.0),
         "interruptions_per_hour"
     );
+    assert_eq!(refused(|world| world.boot = Duration::MAX), "boot");
+    assert_eq!(refused(|world| world.job_slots = 0), "job_slots");
     assert_eq!(
         refused(|world| world.billed_boot = Duration::MAX),
         "billed_boot"
