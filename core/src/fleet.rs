@@ -21,6 +21,7 @@ pub use settings::{
     Budget, BudgetAction, FleetSettings, IdleTimeout, MAX_INSTANCES, MAX_JOBS_PER_INSTANCE, Policy,
     SettingsError,
 };
+pub(crate) use settings::{ensure, in_range};
 
 use std::time::Duration;
 
@@ -122,7 +123,8 @@ pub enum Cap {
 
 /// Decides how many instances to launch. The settings are expected to be valid.
 ///
-/// Planning again with what a plan launched, and no other news, launches nothing.
+/// Under `backlog`, planning again with what a plan launched, and no other news, launches nothing, unless the launch
+/// limit had cut the plan. Under `threshold` it may launch one more, as the original did.
 pub fn plan_scale(seen: &Observation, settings: &FleetSettings, now: Timestamp) -> ScalePlan {
     let alive = count(seen.instances.len());
     let demand = match settings.policy {

@@ -9,7 +9,6 @@ mod engine;
 mod outcome;
 mod peer;
 mod plot;
-
 mod random;
 mod report;
 mod workload;
@@ -17,7 +16,6 @@ mod workload;
 pub use engine::simulate;
 pub use outcome::Outcome;
 pub use peer::{Peer, Rule, Stay};
-
 pub use plot::plot_svg;
 pub use random::Random;
 pub use report::{Summary, render_table};
@@ -25,9 +23,12 @@ pub use workload::{Arrival, TraceError, Workload, parse_trace, work_bound, zero_
 
 use std::time::Duration;
 
-use crate::fleet::{FleetSettings, Policy, SettingsError};
+use crate::fleet::{FleetSettings, MAX_JOBS_PER_INSTANCE, Policy, SettingsError, ensure, in_range};
 
-/// What the policies cannot choose.
+/// The longest boot, bill or delay that is simulated.
+const LONGEST: Duration = Duration::from_hours(24);
+
+/// What the policies cannot choose. Waiting jobs are not probed in it: our planner takes them for average ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct World {
     /// From the launch call to the first job.
@@ -80,7 +81,7 @@ impl World {
 
     /// Refuses numbers with which the simulation would make no sense, by the name of the first such field.
     pub fn validate(&self) -> Result<(), SettingsError> {
-        let bounded = [
+        let numbers = [
             ("estimate_error", self.estimate_error, 2.0),
             ("refused_share", self.refused_share, 1.0),
             (
@@ -89,23 +90,23 @@ impl World {
                 3_600.0,
             ),
         ];
-        for (field, value, most) in bounded {
-            if !(0.0..=most).contains(&value) {
-                let problem = format!("is {value}: give a number from 0 to {most}");
-                return Err(SettingsError { field, problem });
-            }
+        for (field, value, most) in numbers {
+            ensure((0.0..=most).contains(&value), field, || {
+                format!("is {value}: give a number from 0 to {most}")
+            })?;
         }
-        if self.billed_boot > self.boot {
-            let problem = format!(
-                "is {:?}, longer than boot {:?}",
-                self.billed_boot, self.boot
-            );
-            return Err(SettingsError {
-                field: "billed_boot",
-                problem,
-            });
+        let times = [
+            ("boot", self.boot, LONGEST),
+            ("billed_boot", self.billed_boot, self.boot),
+            ("least_billed", self.least_billed, LONGEST),
+            ("wake_delay", self.wake_delay, LONGEST),
+        ];
+        for (field, value, most) in times {
+            ensure(value <= most, field, || {
+                format!("is {value:?}: give {most:?} or less")
+            })?;
         }
-        Ok(())
+        in_range("job_slots", self.job_slots, MAX_JOBS_PER_INSTANCE)
     }
 }
 

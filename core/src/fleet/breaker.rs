@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Hold;
 
-/// Launches allowed on trust, while no instance has reported yet. With [`OPEN_FOR`] this keeps a broken image
-/// to three launches in any hour.
+/// Launches allowed on trust, while no instance has reported yet. As the breaker then opens for an hour, an image
+/// that never boots is launched three times in any hour at most.
 pub const UNPROVEN_LAUNCHES: u32 = 3;
 
 /// How long the breaker stays open after an instance that never reported.

@@ -37,7 +37,7 @@ pub(super) fn backlog(seen: &Observation, settings: &FleetSettings, now: Timesta
     let launch = u32::try_from(missing.div_ceil(per_instance)).unwrap_or(u32::MAX);
     Demand {
         launch,
-        reason: supply.reason(seen.waiting.len()),
+        reason: supply.reason(seen.waiting.len(), settings.warm_spare),
     }
 }
 
@@ -113,15 +113,19 @@ impl Supply {
         self.free + self.booting_slots + self.ending_soon
     }
 
-    fn reason(&self, waiting: usize) -> String {
-        let soon = match self.ending_soon {
-            0 => String::new(),
-            ending => format!(", {ending} ending soon"),
-        };
-        format!(
-            "{waiting} waiting, {} slots, {} booting{soon}",
-            self.total, self.booting
-        )
+    fn reason(&self, waiting: usize, spare: u32) -> String {
+        let mut words = vec![
+            format!("{waiting} waiting"),
+            format!("{} slots", self.total),
+            format!("{} booting", self.booting),
+        ];
+        if self.ending_soon > 0 {
+            words.push(format!("{} ending soon", self.ending_soon));
+        }
+        if spare > 0 {
+            words.push(format!("{spare} to spare"));
+        }
+        words.join(", ")
     }
 }
 

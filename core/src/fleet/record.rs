@@ -4,8 +4,8 @@
 //!              launched                     release, reconcile (gone)
 //!  Reserved ─────────────► Launched ──────────────────────────────► (removed)
 //!   │    ▲
-//!   │    └─ overdue: the same token is tried again
-//!   └────── refused ────► (removed)
+//!   │    └─ overdue: the same token is tried again; it is in doubt from now on
+//!   └────── refused, if not in doubt ────► (removed)
 //! ```
 //! A run reads the record, then lists the instances, plans, reserves, and writes the record back under the condition
 //! that its version is still the one it read; only then it calls the cloud, once per reservation, with the token.
@@ -27,7 +27,7 @@ pub use news::{LISTING_GRACE, SeenInstance};
 
 /// How long a reservation may stay without an instance before another run tries its token again.
 ///
-/// A run must therefore give up its launch calls well within this time.
+/// A run must therefore give up its launch calls within this time of reading the record.
 pub const RESERVATION_PATIENCE: Duration = Duration::from_mins(5);
 
 /// All that runs of scale share.
@@ -66,7 +66,10 @@ pub struct Reservation {
 #[serde(rename_all = "snake_case")]
 pub enum ReservationState {
     /// The launch call was not made, or its answer is not known.
-    Reserved,
+    Reserved {
+        /// A run that was given up may have launched it: only the instance itself can settle this.
+        in_doubt: bool,
+    },
     /// The instance exists.
     Launched {
         /// Which one.
@@ -126,7 +129,7 @@ impl FleetRecord {
                 // The time keeps tokens apart should the record ever be lost and counted from zero again.
                 token: format!("v{}-n{number}-{}", self.version, now.as_second()),
                 since: now,
-                state: ReservationState::Reserved,
+                state: ReservationState::Reserved { in_doubt: false },
             });
         }
         self.last_decision = Some(Decision {
@@ -140,14 +143,14 @@ impl FleetRecord {
     /// Reservations whose launch was never confirmed, to be launched again with the same token.
     pub fn overdue(&mut self, now: Timestamp) -> Vec<Reservation> {
         let late = |place: &&mut Reservation| {
-            place.state == ReservationState::Reserved
-                && has_passed(place.since, RESERVATION_PATIENCE, now)
+            place.instance().is_none() && has_passed(place.since, RESERVATION_PATIENCE, now)
         };
         self.reservations
             .iter_mut()
             .filter(late)
             .map(|place| {
                 place.since = now;
+                place.state = ReservationState::Reserved { in_doubt: true };
                 place.clone()
             })
             .collect()
@@ -175,7 +178,7 @@ impl Reservation {
     pub fn instance(&self) -> Option<&InstanceId> {
         match &self.state {
             ReservationState::Launched { instance, .. } => Some(instance),
-            ReservationState::Reserved => None,
+            ReservationState::Reserved { .. } => None,
         }
     }
 
@@ -183,7 +186,7 @@ impl Reservation {
     pub fn has_reported(&self) -> bool {
         match self.state {
             ReservationState::Launched { reported, .. } => reported,
-            ReservationState::Reserved => false,
+            ReservationState::Reserved { .. } => false,
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as friendly;
 use serde::{Deserialize, Serialize};
 
 use super::BOOT_DEADLINE;
@@ -12,8 +13,6 @@ use super::BOOT_DEADLINE;
 mod idle_timeout;
 
 pub use idle_timeout::IdleTimeout;
-
-use jiff::fmt::serde::unsigned_duration::friendly::compact::required as friendly;
 
 /// The most instances a fleet may be set to. A guard against a slip of the hand, far above what one account is
 /// granted without asking.
@@ -153,84 +152,71 @@ pub struct SettingsError {
 impl FleetSettings {
     /// Refuses settings that cannot be or contradict each other, by the name of the first such field.
     pub fn validate(&self) -> Result<(), SettingsError> {
-        in_range("fleet.max", self.max, MAX_INSTANCES)?;
+        let Self {
+            min,
+            max,
+            warm_spare,
+            boot_time,
+            billed_boot,
+            ..
+        } = self;
+        ensure(*max > 0, "fleet.max", || {
+            "is 0: give 1 or more; to stop launches, set fleet.enabled to false".to_owned()
+        })?;
+        in_range("fleet.max", *max, MAX_INSTANCES)?;
         in_range(
             "fleet.jobs_per_instance",
             self.jobs_per_instance,
             MAX_JOBS_PER_INSTANCE,
         )?;
         in_range("fleet.launch_limit", self.launch_limit, u32::MAX)?;
+        ensure(min <= max, "fleet.min", || {
+            format!("is {min}, above fleet.max {max}")
+        })?;
+        let slots = max.saturating_mul(self.jobs_per_instance);
+        ensure(*warm_spare <= slots, "fleet.warm_spare", || {
+            format!("is {warm_spare}, but the whole fleet has {slots} slots")
+        })?;
         at_least_a_second("fleet.scale_interval", self.scale_interval)?;
         if let IdleTimeout::After(limit) = self.idle_timeout {
             at_least_a_second("fleet.idle_timeout", limit)?;
         }
-        let slots = self.max.saturating_mul(self.jobs_per_instance);
-        let wrong = if self.min > self.max {
-            Some((
-                "fleet.min",
-                format!("is {}, above fleet.max {}", self.min, self.max),
-            ))
-        } else if self.warm_spare > slots {
-            let problem = format!(
-                "is {}, but the whole fleet has {slots} slots",
-                self.warm_spare
-            );
-            Some(("fleet.warm_spare", problem))
-        } else if self.boot_time >= BOOT_DEADLINE {
-            let problem = format!(
-                "is {:?}, but an instance that takes {BOOT_DEADLINE:?} is given up",
-                self.boot_time
-            );
-            Some(("fleet.boot_time", problem))
-        } else if self.billed_boot > self.boot_time {
-            let problem = format!(
-                "is {:?}, longer than fleet.boot_time {:?}",
-                self.billed_boot, self.boot_time
-            );
-            Some(("fleet.billed_boot", problem))
-        } else {
-            None
-        };
-        if let Some((field, problem)) = wrong {
-            return Err(SettingsError { field, problem });
-        }
-        self.budget.validate()
+        ensure(*boot_time < BOOT_DEADLINE, "fleet.boot_time", || {
+            format!("is {boot_time:?}, but an instance that takes {BOOT_DEADLINE:?} is given up")
+        })?;
+        ensure(billed_boot <= boot_time, "fleet.billed_boot", || {
+            format!("is {billed_boot:?}, longer than fleet.boot_time {boot_time:?}")
+        })?;
+        let usd = self.budget.monthly_usd.unwrap_or_default();
+        ensure(usd.is_finite() && usd >= 0.0, "budget.monthly_usd", || {
+            format!("is {usd}: give an amount of zero or more, or leave it out for no limit")
+        })
     }
 }
 
-impl Budget {
-    fn validate(&self) -> Result<(), SettingsError> {
-        match self.monthly_usd {
-            Some(usd) if !usd.is_finite() || usd < 0.0 => Err(SettingsError {
-                field: "budget.monthly_usd",
-                problem: format!(
-                    "is {usd}: give an amount of zero or more, or leave it out for no limit"
-                ),
-            }),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn in_range(field: &'static str, value: u32, most: u32) -> Result<(), SettingsError> {
-    if (1..=most).contains(&value) {
+/// A rule that the field must keep.
+pub(crate) fn ensure(
+    kept: bool,
+    field: &'static str,
+    problem: impl FnOnce() -> String,
+) -> Result<(), SettingsError> {
+    if kept {
         return Ok(());
     }
-    let hint = if field == "fleet.max" && value == 0 {
-        "; to stop launches, set fleet.enabled to false"
-    } else {
-        ""
-    };
-    let problem = format!("is {value}: give a number from 1 to {most}{hint}");
+    let problem = problem();
     Err(SettingsError { field, problem })
+}
+
+pub(crate) fn in_range(field: &'static str, value: u32, most: u32) -> Result<(), SettingsError> {
+    ensure((1..=most).contains(&value), field, || {
+        format!("is {value}: give a number from 1 to {most}")
+    })
 }
 
 fn at_least_a_second(field: &'static str, value: Duration) -> Result<(), SettingsError> {
-    if value >= Duration::from_secs(1) {
-        return Ok(());
-    }
-    let problem = format!("is {value:?}: give one second or more");
-    Err(SettingsError { field, problem })
+    ensure(value >= Duration::from_secs(1), field, || {
+        format!("is {value:?}: give one second or more")
+    })
 }
 
 #[cfg(test)]

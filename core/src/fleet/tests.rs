@@ -161,9 +161,10 @@ fn the_minimum_and_the_spare_are_launched_without_work() {
         warm_spare: 5,
         ..settings
     };
+    let plan = plan_scale(&Observation::default(), &settings, NOW);
     assert_eq!(
-        plan_scale(&Observation::default(), &settings, NOW).launch,
-        3
+        plan.reason,
+        "0 waiting, 0 slots, 0 booting, 5 to spare: launch 3"
     );
 }
 

@@ -77,6 +77,7 @@ struct Engine<'a> {
     launches: u32,
     refused: u32,
     interruptions: u32,
+    restarts: u32,
 }
 
 impl<'a> Engine<'a> {
@@ -115,6 +116,7 @@ impl<'a> Engine<'a> {
             launches: 0,
             refused: 0,
             interruptions: 0,
+            restarts: 0,
         }
     }
 
@@ -188,6 +190,7 @@ impl<'a> Engine<'a> {
         self.record
             .release(&instance_id(machine), timestamp(self.now));
         for job in self.cloud.end(machine, self.now, self.world) {
+            self.restarts += 1;
             self.waiting.push_front(job);
         }
     }
@@ -210,6 +213,7 @@ impl<'a> Engine<'a> {
             launches: self.launches,
             refused: self.refused,
             interruptions: self.interruptions,
+            restarts: self.restarts,
             curve: self.cloud.curve,
         }
     }

@@ -19,6 +19,8 @@ pub struct Outcome {
     pub refused: u32,
     /// Machines that spot interruptions took.
     pub interruptions: u32,
+    /// Jobs that lost their machine and began again.
+    pub restarts: u32,
     /// How many machines lived from each moment on.
     pub curve: Vec<(Duration, u32)>,
 }

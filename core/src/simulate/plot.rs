@@ -1,85 +1,109 @@
-//! Instances over time, as an SVG picture without script or style sheet.
+//! Instances over time as an SVG picture, one row for each policy on one scale. No script, no style sheet.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::Outcome;
 
-/// The size of the picture in pixels, and the margin that axes and names take.
+/// The size of the picture and of its parts, in pixels.
 const WIDTH: f64 = 960.0;
-const HEIGHT: f64 = 360.0;
 const MARGIN: f64 = 40.0;
+const ROW: f64 = 90.0;
+/// The part of a row that the curve takes; its name stands above it.
+const PLOT: f64 = 60.0;
 
-/// Colors told apart also by most people who are color-blind (Okabe and Ito 2008).
-const COLORS: [&str; 7] = [
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000",
-];
-
-/// Draws the number of instances over time, one line for each named outcome.
+/// Draws the number of instances over time, one row for each named outcome.
 pub fn plot_svg(title: &str, outcomes: &[(&str, &Outcome)]) -> String {
-    let peak = outcomes
-        .iter()
-        .map(|(_, outcome)| outcome.peak())
-        .max()
-        .unwrap_or(0)
-        .max(1);
-    let end = outcomes
-        .iter()
-        .filter_map(|(_, outcome)| outcome.curve.last())
-        .map(|&(at, _)| at)
-        .max()
-        .unwrap_or_default()
-        .max(Duration::from_secs(1));
+    let scale = Scale::of(outcomes);
     let mut svg = String::new();
-    frame(&mut svg, title, peak, end).expect("writing to a string cannot fail");
-    let colors = COLORS.iter().cycle();
-    for (line, ((name, outcome), color)) in (1_u32..).zip(outcomes.iter().zip(colors)) {
-        let path = steps(&outcome.curve, peak, end);
-        let y = MARGIN + 16.0 * f64::from(line);
-        let name = escape(name);
-        write!(
-            svg,
-            r#"<path d="{path}" fill="none" stroke="{color}" stroke-width="1.5"/><text x="{x}" y="{y}" fill="{color}" text-anchor="end">{name}</text>"#,
-            x = WIDTH - MARGIN,
-        )
-        .expect("writing to a string cannot fail");
-    }
-    svg + "</svg>\n"
+    draw(&mut svg, title, outcomes, &scale).expect("writing to a string cannot fail");
+    svg
 }
 
-/// The picture's head: title, axes and their ends.
-fn frame(svg: &mut String, title: &str, peak: u32, end: Duration) -> std::fmt::Result {
-    let (left, right, top, bottom) = (MARGIN, WIDTH - MARGIN, MARGIN, HEIGHT - MARGIN);
+/// What all rows share.
+struct Scale {
+    /// Instances at the top of a row.
+    peak: u32,
+    /// Time at the right end.
+    end: Duration,
+}
+
+impl Scale {
+    fn of(outcomes: &[(&str, &Outcome)]) -> Self {
+        let peak = outcomes.iter().map(|(_, outcome)| outcome.peak()).max();
+        let ends = outcomes
+            .iter()
+            .filter_map(|(_, outcome)| outcome.curve.last());
+        let end = ends.map(|&(at, _)| at).max().unwrap_or_default();
+        Self {
+            peak: peak.unwrap_or(0).max(1),
+            end: end.max(Duration::from_secs(1)),
+        }
+    }
+
+    fn x(&self, at: Duration) -> f64 {
+        (MARGIN + (WIDTH - 2.0 * MARGIN) * at.div_duration_f64(self.end)).floor()
+    }
+
+    /// Above the foot of the row.
+    fn y(&self, live: u32) -> f64 {
+        -PLOT * f64::from(live) / f64::from(self.peak)
+    }
+}
+
+fn draw(
+    svg: &mut String,
+    title: &str,
+    outcomes: &[(&str, &Outcome)],
+    scale: &Scale,
+) -> std::fmt::Result {
+    let feet: Vec<f64> = (1_u32..)
+        .zip(outcomes)
+        .map(|(row, _)| MARGIN + ROW * f64::from(row))
+        .collect();
+    let bottom = feet.last().copied().unwrap_or(MARGIN);
+    let height = bottom + MARGIN;
+    let right = WIDTH - MARGIN;
     let title = escape(title);
-    let hours = end.as_secs_f64() / 3_600.0;
-    write!(
+    writeln!(
         svg,
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">
-<rect width="100%" height="100%" fill="#fff"/>
-<title>{title}</title><text x="{left}" y="20" font-size="14">{title}</text>
-<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="#666"/>
-<text x="{left}" y="{top}" dx="-6" text-anchor="end">{peak}</text>
-<text x="{left}" y="{bottom}" dx="-6" text-anchor="end">0</text>
-<text x="{left}" y="{HEIGHT}" dy="-20">0 h</text>
-<text x="{right}" y="{HEIGHT}" dy="-20" text-anchor="end">{hours:.1} h</text>
-"##
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">
+<title>{title}</title><rect width="100%" height="100%" fill="#fff"/><text x="{MARGIN}" y="24" font-size="15">{title}</text>"##
+    )?;
+    for ((name, outcome), foot) in outcomes.iter().zip(feet) {
+        let area = area(&outcome.curve, scale);
+        let name = escape(name);
+        let (cost, wait) = (outcome.cost_over_work(), outcome.wait(95).as_secs_f64());
+        writeln!(
+            svg,
+            r##"<g transform="translate(0 {foot})"><path d="{area}" fill="#0072B2"/><path d="M{MARGIN} {top}V0H{right}" fill="none" stroke="#666"/>
+<text x="{MARGIN}" y="{above}">{name}: cost/work {cost:.2}, p95 wait {wait:.0} s</text>
+<text x="{MARGIN}" dx="-6" y="{top}" text-anchor="end">{peak}</text><text x="{MARGIN}" dx="-6" text-anchor="end">0</text></g>"##,
+            top = -PLOT,
+            above = -PLOT - 8.0,
+            peak = scale.peak,
+        )?;
+    }
+    let hours = scale.end.as_secs_f64() / 3_600.0;
+    let below = bottom + 20.0;
+    writeln!(
+        svg,
+        r#"<text x="{MARGIN}" y="{below}">0 h</text><text x="{right}" y="{below}" text-anchor="end">{hours:.1} h</text></svg>"#
     )
 }
 
-/// A curve as path data: a level is held until the next change. Changes within one pixel are drawn as their highest.
-fn steps(curve: &[(Duration, u32)], peak: u32, end: Duration) -> String {
-    let x = |at: Duration| (MARGIN + (WIDTH - 2.0 * MARGIN) * at.div_duration_f64(end)).floor();
-    let y =
-        |live: u32| HEIGHT - MARGIN - (HEIGHT - 2.0 * MARGIN) * f64::from(live) / f64::from(peak);
-    let mut path = format!("M{} {}", x(Duration::ZERO), y(0));
-    let pixels = curve.chunk_by(|(one, _), (next, _)| x(*one).total_cmp(&x(*next)).is_eq());
-    for pixel in pixels {
+/// The area under a curve as path data: a level is held until the next change, and a pixel shows its highest.
+fn area(curve: &[(Duration, u32)], scale: &Scale) -> String {
+    let mut path = format!("M{MARGIN} 0");
+    let same_pixel =
+        |a: &(Duration, u32), b: &(Duration, u32)| scale.x(a.0).total_cmp(&scale.x(b.0)).is_eq();
+    for pixel in curve.chunk_by(same_pixel) {
         let highest = pixel.iter().map(|&(_, live)| live).max().unwrap_or(0);
         let (at, last) = pixel[pixel.len() - 1];
-        write!(path, "H{}V{:.1}V{:.1}", x(at), y(highest), y(last))
-            .expect("writing to a string cannot fail");
+        let (x, top, rest) = (scale.x(at), scale.y(highest), scale.y(last));
+        write!(path, "H{x}V{top:.1}V{rest:.1}").expect("writing to a string cannot fail");
     }
-    path
+    path + "V0Z"
 }
 
 fn escape(text: &str) -> String {
@@ -99,12 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn each_policy_has_a_line_and_a_name() {
+    fn each_policy_has_a_row_and_a_name() {
         let outcome = outcome();
         let svg = plot_svg("sparse", &[("one", &outcome), ("a<b", &outcome)]);
-        assert_eq!(svg.matches("stroke-width=\"1.5\"").count(), 2);
+        assert_eq!(svg.matches("<g ").count(), 2);
         assert!(
-            svg.contains(">one</text>") && svg.contains(">a&lt;b</text>"),
+            svg.contains(">one: cost/work ") && svg.contains(">a&lt;b: cost/work "),
             "{svg}"
         );
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
@@ -112,14 +136,20 @@ mod tests {
 
     #[test]
     fn an_empty_picture_is_still_one() {
-        let svg = plot_svg("nothing", &[]);
-        assert!(svg.ends_with("</svg>\n"));
+        assert!(plot_svg("nothing", &[]).ends_with("</svg>\n"));
     }
 
     #[test]
-    fn a_curve_is_drawn_as_steps_within_the_frame() {
+    fn a_curve_is_drawn_as_steps_within_its_row() {
         let at = Duration::from_secs;
-        let path = steps(&[(at(0), 1), (at(50), 2), (at(100), 0)], 2, at(100));
-        assert_eq!(path, "M40 320H40V180.0V180.0H480V40.0V40.0H920V320.0V320.0");
+        let scale = Scale {
+            peak: 2,
+            end: at(100),
+        };
+        let path = area(&[(at(0), 1), (at(50), 2), (at(100), 0)], &scale);
+        assert_eq!(
+            path,
+            "M40 0H40V-30.0V-30.0H480V-60.0V-60.0H920V-0.0V-0.0V0Z"
+        );
     }
 }

@@ -16,13 +16,13 @@ pub struct Arrival {
 /// The shape of a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Workload {
-    /// Poisson arrivals, one each [`STEADY_GAP`] seconds.
+    /// Poisson arrivals, one each half minute on average.
     Steady,
     /// As steady on average, between nearly none at night and twice the mean at noon.
     Diurnal,
-    /// Bursts of [`BURST`] jobs within a minute, some [`BURST_GAP`] seconds apart.
+    /// Bursts of forty jobs within a minute, two hours apart on average.
     Bursty,
-    /// Single jobs, some [`SPARSE_GAP`] seconds apart.
+    /// Single jobs, twenty minutes apart on average.
     Sparse,
 }
 

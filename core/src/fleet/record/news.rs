@@ -32,10 +32,13 @@ impl FleetRecord {
         self.settle(token, instance, now)
     }
 
-    /// The cloud refused the launch for good. An answer that never came is not a refusal: leave it reserved.
+    /// The cloud refused the launch. An answer that never came is not a refusal: leave it reserved.
+    ///
+    /// A reservation in doubt keeps its place, as the refusal of a second call says nothing about the first.
     pub fn refused(&mut self, token: &str, error: &str, now: Timestamp) {
+        let given_up = ReservationState::Reserved { in_doubt: false };
         self.reservations
-            .retain(|place| place.token != token || place.state != ReservationState::Reserved);
+            .retain(|place| place.token != token || place.state != given_up);
         self.refusals.refused(error, now);
     }
 
@@ -50,7 +53,7 @@ impl FleetRecord {
                 self.breaker.reported();
                 true
             }
-            ReservationState::Launched { .. } | ReservationState::Reserved => false,
+            ReservationState::Launched { .. } | ReservationState::Reserved { .. } => false,
         }
     }
 
@@ -128,7 +131,7 @@ impl FleetRecord {
     fn reserved(&self, token: &str) -> Option<usize> {
         self.reservations
             .iter()
-            .position(|place| place.token == token && place.state == ReservationState::Reserved)
+            .position(|place| place.token == token && place.instance().is_none())
     }
 
     fn find(&self, instance: &InstanceId) -> Option<usize> {

@@ -108,6 +108,17 @@ fn a_run_that_crashed_before_its_launch_is_repaired_with_the_same_token() {
 }
 
 #[test]
+fn a_refused_repair_keeps_its_place_as_the_first_launch_may_have_succeeded() {
+    let mut record = proven();
+    let token = record.reserve(&plan(1), &settings(3), NOW).remove(0).token;
+    let later = NOW + RESERVATION_PATIENCE;
+    record.overdue(later);
+    record.refused(&token, "RequestLimitExceeded", later);
+    assert_eq!(record.reservations.len(), 1);
+    assert_eq!(record.overdue(later + RESERVATION_PATIENCE).len(), 1);
+}
+
+#[test]
 fn the_same_answer_twice_is_no_news() {
     let mut record = launched(&["i-a"]);
     let token = record.reservations[0].token.clone();
@@ -131,12 +142,12 @@ fn an_instance_seen_before_its_launch_was_recorded_keeps_one_place() {
         };
         assert!(record.reconcile(&[seen], NOW));
         record.launched(&place.token, &id("i-a"), NOW);
-        let holders: Vec<_> = record
-            .reservations
-            .iter()
-            .filter_map(Reservation::instance)
-            .collect();
-        assert_eq!(holders, [&id("i-a")], "tagged with its token: {token}");
+        assert_eq!(
+            record.reservations.len(),
+            1,
+            "tagged with its token: {token}"
+        );
+        assert_eq!(record.reservations[0].instance(), Some(&id("i-a")));
     }
 }
 

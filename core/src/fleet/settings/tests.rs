@@ -79,7 +79,7 @@ fn an_error_says_what_would_be_right() {
     );
     assert_eq!(
         refused(|s| s.max = 0).to_string(),
-        "fleet.max is 0: give a number from 1 to 1000; to stop launches, set fleet.enabled to false"
+        "fleet.max is 0: give 1 or more; to stop launches, set fleet.enabled to false"
     );
 }
 
