@@ -1,1 +1,8 @@
-//! System tests.
+//! The whole system from outside: real processes, real FFmpeg, real clips. Run by `cargo xtask test`.
+
+mod harness;
+
+mod bad_input;
+mod layout;
+mod lifecycle;
+mod notifications;
