@@ -69,6 +69,10 @@ pub(crate) enum Command {
         file: PathBuf,
     },
 
+    /// Compare fleet policies in virtual time: cost, waiting, instances.
+    #[command(after_help = "Examples:\n  nommer simulate --workload bursty\n  nommer simulate --trace jobs.csv --svg fleet.svg")]
+    Simulate(SimulateArgs),
+
     /// Show the settings that are in force.
     Config,
 
@@ -148,6 +152,29 @@ pub(crate) struct SubmitArgs {
     /// Stay until the job has ended; exit with 5 if it ended badly.
     #[arg(short, long)]
     pub(crate) wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// Only this kind of day: steady, diurnal, bursty or sparse.
+    #[arg(long, conflicts_with = "trace")]
+    pub(crate) workload: Option<String>,
+
+    /// Jobs of your own: a CSV file with the columns arrival_secs,work_secs.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+
+    /// How many days of each kind.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub(crate) seeds: u64,
+
+    /// Jobs that an instance does at a time.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) jobs_per_instance: u32,
+
+    /// Plot the instances of the first day over time, as FILE-<workload>.svg.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -13,6 +13,7 @@ mod jobs;
 mod migrate;
 mod output;
 mod run;
+mod simulate;
 mod submit;
 mod tracing;
 mod watch;

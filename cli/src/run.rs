@@ -12,7 +12,7 @@ use crate::{
     failure::Failure,
     jobs, migrate,
     output::{self, Output, table},
-    submit, tracing,
+    simulate, submit, tracing,
 };
 
 /// Runs one command.
@@ -39,6 +39,7 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             Command::Presets => list_presets(output),
             Command::Doctor => doctor::run(&config, output).await,
             Command::Migrate { file } => migrate::run(&file, output),
+            Command::Simulate(args) => simulate::run(&args, output),
             Command::Config => Ok(output.json(&config.settings)?),
             Command::Completions { shell } => {
                 let mut script = Vec::new();
