@@ -1,58 +1,282 @@
-//! stub
-use crate::{address::NetworkRules, error::Code, secret::Secret};
-use serde::{Deserialize, Serialize};
-/// m
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MediaUri(String);
-/// r
+//! Addresses of media and of receivers, parsed once at the edge.
+//!
+//! The grammar is the original's, with the cases put right that it misread. An address holds its secret part (credentials, the
+//! query of a signed URL) apart from the rest: printing, serializing and comparing never touch it.
+
+mod notify;
+mod parse;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use url::Url;
+
+pub use notify::NotifyUrl;
+
+use crate::{
+    address::{NetworkRules, Refused},
+    error::Code,
+    secret::Secret,
+};
+
+/// Longest address, in bytes.
+const MAX_BYTES: usize = 2_048;
+
+/// What stands in place of a secret.
+const STARS: &str = "***";
+
+/// Which addresses are let in.
 #[derive(Clone, Debug, Default)]
-pub struct UriRules;
-/// e
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("x")]
-pub struct UriError;
+pub struct UriRules {
+    /// Which hosts `http` and `https` may name.
+    pub network: NetworkRules,
+    /// Folders under which `file` is served; none at all outside local mode.
+    pub folders: Option<Vec<PathBuf>>,
+}
+
+impl UriRules {
+    /// The rules of local mode.
+    pub fn local(network: NetworkRules, folders: Vec<PathBuf>) -> Self {
+        Self {
+            network,
+            folders: Some(folders),
+        }
+    }
+}
+
+/// Where media is, or is to be.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MediaUri {
+    place: Place,
+    secret: Part,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Place {
+    S3 { bucket: String, key: String },
+    Http(Url),
+    File(String),
+}
+
+/// The secret part of an address.
+#[derive(Clone, PartialEq, Eq)]
+enum Part {
+    /// There is none.
+    None,
+    /// It is kept elsewhere.
+    Hidden,
+    /// It is here.
+    Here(Secret),
+}
+
+/// How media is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// An object in S3.
+    S3,
+    /// A web server.
+    Http,
+    /// A file of this machine.
+    File,
+}
+
+/// Credentials that a caller put into an `s3` address.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The access key id.
+    pub access_key_id: String,
+    /// The secret access key.
+    pub secret_access_key: Secret,
+}
+
+/// Why an address was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UriError {
+    /// It cannot be read.
+    #[error("{0}")]
+    Malformed(String),
+    /// It may not be reached.
+    #[error("{0}")]
+    Refused(#[from] Refused),
+    /// It lies outside the folders that are served.
+    #[error(
+        "{path} is outside the folders that are served ({folders}); add one to local.allowed_folders"
+    )]
+    Outside {
+        /// The path.
+        path: String,
+        /// The folders.
+        folders: String,
+    },
+}
+
 impl UriError {
-    /// c
+    /// The stable code.
     pub fn code(&self) -> Code {
         Code::InvalidSpec
     }
 }
+
 impl MediaUri {
-    /// p
-    pub fn parse_source(t: &str, _r: &UriRules) -> Result<Self, UriError> {
-        Ok(Self(t.to_owned()))
+    /// Reads the address of a source.
+    pub fn parse_source(text: &str, rules: &UriRules) -> Result<Self, UriError> {
+        parse::parse(text, rules)
     }
-    /// p
-    pub fn parse_destination(t: &str, _r: &UriRules) -> Result<Self, UriError> {
-        Ok(Self(t.to_owned()))
+
+    /// Reads the address of a destination: a place that can be written, and not a folder.
+    pub fn parse_destination(text: &str, rules: &UriRules) -> Result<Self, UriError> {
+        let uri = parse::parse(text, rules)?;
+        match &uri.place {
+            Place::Http(_) => Err(UriError::Malformed(
+                "nothing can be written to a web server: use s3:// or file://".to_owned(),
+            )),
+            Place::S3 { key: path, .. } | Place::File(path) if path.ends_with('/') => Err(
+                UriError::Malformed("it names a folder: add the name of the file".to_owned()),
+            ),
+            Place::S3 { .. } | Place::File(_) => Ok(uri),
+        }
     }
-    /// s
+
+    /// A file of this machine, for callers that are allowed to name any.
+    pub fn from_path(path: &Path) -> Result<Self, UriError> {
+        let text = path
+            .to_str()
+            .ok_or_else(|| UriError::Malformed(format!("{} is not UTF-8 text", path.display())))?;
+        Ok(Self {
+            place: Place::File(text.to_owned()),
+            secret: Part::None,
+        })
+    }
+
+    /// How it is reached.
+    pub fn scheme(&self) -> Scheme {
+        match self.place {
+            Place::S3 { .. } => Scheme::S3,
+            Place::Http(_) => Scheme::Http,
+            Place::File(_) => Scheme::File,
+        }
+    }
+
+    /// Bucket and key of an `s3` address.
+    pub fn s3(&self) -> Option<(&str, &str)> {
+        match &self.place {
+            Place::S3 { bucket, key } => Some((bucket, key)),
+            Place::Http(_) | Place::File(_) => None,
+        }
+    }
+
+    /// Path of a `file` address.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::File(path) => Some(Path::new(path)),
+            Place::S3 { .. } | Place::Http(_) => None,
+        }
+    }
+
+    /// The whole URL of an `http` or `https` address, its query included. For the request and nothing else.
+    pub fn expose_url(&self) -> Option<Url> {
+        let Place::Http(url) = &self.place else {
+            return None;
+        };
+        let mut url = url.clone();
+        if let Part::Here(query) = &self.secret {
+            url.set_query(Some(query.expose()));
+        }
+        Some(url)
+    }
+
+    /// The credentials in an `s3` address.
+    pub fn credentials(&self) -> Option<Credentials> {
+        let (Place::S3 { .. }, Part::Here(secret)) = (&self.place, &self.secret) else {
+            return None;
+        };
+        let (id, key) = secret.expose().split_once(':')?;
+        Some(Credentials {
+            access_key_id: id.to_owned(),
+            secret_access_key: Secret::new(key),
+        })
+    }
+
+    /// Takes the secret part out, to be kept elsewhere.
     pub fn split_secret(self) -> (Self, Option<Secret>) {
-        (self, None)
+        match self.secret {
+            Part::Here(secret) => (
+                Self {
+                    place: self.place,
+                    secret: Part::Hidden,
+                },
+                Some(secret),
+            ),
+            Part::None | Part::Hidden => (self, None),
+        }
     }
-    /// i
+
+    /// Puts the secret part back in.
+    #[must_use]
+    pub fn with_secret(self, secret: Secret) -> Self {
+        Self {
+            secret: Part::Here(secret),
+            ..self
+        }
+    }
+
+    /// What it names, apart from secrets and spelling: two addresses of one place have the same identity.
     pub fn identity(&self) -> String {
-        self.0.clone()
+        match &self.place {
+            Place::S3 { bucket, key } => format!("s3://{bucket}/{key}"),
+            Place::Http(url) => url.to_string(),
+            Place::File(path) => format!("file://{path}"),
+        }
     }
-    /// i
+
+    /// The address with stars in place of its secret.
     pub fn redacted(&self) -> String {
-        self.0.clone()
+        let hidden = self.secret != Part::None;
+        match &self.place {
+            Place::S3 { bucket, key } if hidden => format!("s3://{STARS}@{bucket}/{key}"),
+            Place::Http(url) if hidden => format!("{url}?{STARS}"),
+            Place::S3 { .. } | Place::Http(_) | Place::File(_) => self.identity(),
+        }
     }
-    /// i
+
+    /// The extension of the file's name in lower case.
     pub fn extension(&self) -> Option<String> {
-        self.0.rsplit_once('.').map(|x| x.1.to_owned())
+        let path = match &self.place {
+            Place::S3 { key, .. } => key,
+            Place::Http(url) => url.path(),
+            Place::File(path) => path,
+        };
+        Path::new(path).extension()?.to_str().map(str::to_lowercase)
     }
 }
-/// n
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NotifyUrl(String);
-impl NotifyUrl {
-    /// p
-    pub fn parse(t: &str, _r: &NetworkRules) -> Result<Self, UriError> {
-        Ok(Self(t.to_owned()))
-    }
-    /// s
-    pub fn split_secret(self) -> (Self, Option<Secret>) {
-        (self, None)
+
+impl fmt::Display for MediaUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.redacted())
     }
 }
+
+impl fmt::Debug for MediaUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MediaUri({})", self.redacted())
+    }
+}
+
+impl Serialize for MediaUri {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.redacted())
+    }
+}
+
+/// Reads what was stored: redacted, and checked before it was stored.
+impl<'de> Deserialize<'de> for MediaUri {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        parse::parse_stored(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -183,7 +183,7 @@ fn secrets_of_addresses_are_nowhere_in_the_clear() {
         "source_path": format!("s3://AKIAIOSFODNN7EXAMPLE:{SECRET}@in-bucket/a.mov"),
         "dest_path": file_url(&system.path("out.mp4")),
         "preset": "copy",
-        "notify_url": format!("http://127.0.0.1:9/hook?token={SECRET}"),
+        "notify_url": format!("http://127.0.0.1:9999/hook?token={SECRET}"),
     });
     let id = system.submit(&body);
     let job = system.ended(&id);
