@@ -85,7 +85,7 @@ pub fn is_global(address: IpAddr) -> bool {
 
 /// Blocks of IANA's IPv4 special-purpose registry, multicast and the reserved class E: first address and prefix length.
 const SPECIAL_V4: [(Ipv4Addr, u32); 15] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
@@ -140,12 +140,16 @@ fn is_global_v6(address: Ipv6Addr) -> bool {
 
 /// The IPv4 address that a translating router would send this on to: NAT64 (`64:ff9b::/96`) and 6to4 (`2002::/16`).
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
-    match (a, b) {
-        (0x64, 0xff9b) if [c, d, e, f] == [0; 4] => Some(v4(g, h)),
-        (0x2002, high) => Some(v4(high, c)),
-        _ => None,
+    let bits = address.to_bits();
+    let low_32_from = |shift: u32| {
+        Ipv4Addr::from_bits(u32::try_from(bits >> shift & 0xffff_ffff).expect("masked to 32 bits"))
+    };
+    if bits >> 32 == 0x0064_ff9b_u128 << 64 {
+        Some(low_32_from(0))
+    } else if bits >> 112 == 0x2002 {
+        Some(low_32_from(80))
+    } else {
+        None
     }
 }
 

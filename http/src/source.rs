@@ -242,7 +242,7 @@ fn facts(response: &Response) -> ObjectFacts {
 fn unavailable(name: &str, error: reqwest::Error) -> MediaError {
     MediaError::Unavailable {
         what: format!("fetch {name}"),
-        detail: crate::guard::explain(error),
+        detail: guard::explain(error),
     }
 }
 

@@ -47,6 +47,7 @@ fn states() -> Vec<(&'static str, Job)> {
 }
 
 /// Every event, from the holder of the present lease if there is one, at the time given beside it.
+#[expect(clippy::too_many_lines, reason = "a table: one entry for each event")]
 fn events(job: &Job) -> Vec<(&'static str, Event, Timestamp)> {
     let valid = job
         .state
