@@ -6,3 +6,4 @@ mod bad_input;
 mod layout;
 mod lifecycle;
 mod notifications;
+mod readme;
