@@ -1,0 +1,239 @@
+//! The database: one writer thread that gathers what is to be written into one transaction, and readers beside it.
+//!
+//! A write is answered after its transaction is on disk (WAL, full sync). Each write has a savepoint of its own within the
+//! transaction, so one that fails undoes itself and no other.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use nommer_core::ports::StoreError;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::oneshot;
+
+use crate::LocalError;
+
+/// Migrations, oldest first; the database's `user_version` counts those that were made.
+const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+
+/// How long a process waits for another one's transaction.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// Most writes in one transaction. Bounds how long other processes wait for their turn.
+const BATCH: usize = 256;
+
+/// Why a write or read inside the database failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("the record changed since it was read")]
+    Conflict,
+    #[error("no transaction could begin: {0}")]
+    NoTransaction(String),
+    #[error(transparent)]
+    Sql(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+impl Fault {
+    fn into_store_error(self, what: &'static str) -> StoreError {
+        match self {
+            Self::Conflict => StoreError::Conflict,
+            Self::NoTransaction(why) => StoreError::unavailable(what, why),
+            Self::Sql(error) => StoreError::unavailable(what, error),
+            Self::Json(error) => StoreError::unavailable(what, error),
+        }
+    }
+}
+
+/// Answers a write after its transaction, or tells why the transaction failed.
+type Answer = Box<dyn FnOnce(Result<(), String>) + Send>;
+
+/// One write: runs within the transaction, or is told why there is none, and leaves what is to be answered after.
+type Write = Box<dyn FnOnce(Result<&Connection, Fault>) -> Answer + Send>;
+
+/// A handle on the database. Clones share the writer and the readers.
+#[derive(Clone, Debug)]
+pub(crate) struct Db {
+    writes: Sender<Write>,
+    readers: Arc<Readers>,
+}
+
+impl Db {
+    pub(crate) fn open(path: &Path) -> Result<Self, LocalError> {
+        let mut writer = connect(path).map_err(|source| LocalError::Database {
+            path: path.to_owned(),
+            source,
+        })?;
+        prepare(&mut writer, path)?;
+        let (writes, queue) = channel();
+        let spawned = thread::Builder::new()
+            .name("nommer-db".to_owned())
+            .spawn(move || write_all(&writer, &queue));
+        spawned.map_err(LocalError::file(path))?;
+        Ok(Self {
+            writes,
+            readers: Arc::new(Readers {
+                path: path.to_string_lossy().into_owned(),
+                idle: Mutex::default(),
+            }),
+        })
+    }
+
+    /// Runs a write; its result once it is on disk.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        write: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let task: Write = Box::new(move |transaction| {
+            let result = transaction.and_then(|connection| within_savepoint(connection, write));
+            Box::new(move |committed| {
+                let outcome = match (result, committed) {
+                    (result, Ok(())) => result.map_err(|fault| fault.into_store_error(what)),
+                    (_, Err(why)) => Err(StoreError::unavailable(what, why)),
+                };
+                // Whoever asked may have gone away; the write is made all the same.
+                answer.send(outcome).ok();
+            })
+        });
+        let stopped = || StoreError::unavailable(what, "the database thread has stopped");
+        self.writes.send(task).map_err(|_closed| stopped())?;
+        answered.await.map_err(|_closed| stopped())?
+    }
+
+    /// Runs a read on what is on disk now.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        read: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = Arc::clone(&self.readers);
+        let reading = tokio::task::spawn_blocking(move || {
+            let connection = readers.take()?;
+            let result = read(&connection);
+            readers.put_back(connection);
+            result
+        });
+        match reading.await {
+            Ok(result) => result.map_err(|fault| fault.into_store_error(what)),
+            Err(panicked) => Err(StoreError::unavailable(what, panicked)),
+        }
+    }
+}
+
+/// Connections for reads that nobody uses now.
+#[derive(Debug)]
+struct Readers {
+    path: String,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    fn take(&self) -> Result<Connection, Fault> {
+        let idle = self.idle.lock().expect("no holder panics").pop();
+        idle.map_or_else(|| Ok(connect(Path::new(&self.path))?), Ok)
+    }
+
+    fn put_back(&self, connection: Connection) {
+        self.idle.lock().expect("no holder panics").push(connection);
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+/// Checks the database and brings it to the newest version.
+fn prepare(connection: &mut Connection, path: &Path) -> Result<(), LocalError> {
+    let database = |source| LocalError::Database {
+        path: path.to_owned(),
+        source,
+    };
+    let finding: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(database)?;
+    if finding != "ok" {
+        return Err(LocalError::Damaged {
+            path: path.to_owned(),
+            finding,
+        });
+    }
+    let known = i64::try_from(MIGRATIONS.len()).expect("there are few migrations");
+    let transaction = connection
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .map_err(database)?;
+    let found: i64 = transaction
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(database)?;
+    if found > known {
+        return Err(LocalError::NewerDatabase {
+            path: path.to_owned(),
+            found,
+            known,
+        });
+    }
+    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(migration).map_err(database)?;
+    }
+    transaction
+        .pragma_update(None, "user_version", known)
+        .map_err(database)?;
+    transaction.commit().map_err(database)
+}
+
+/// The writer thread: ends when the last handle is gone.
+fn write_all(connection: &Connection, queue: &Receiver<Write>) {
+    while let Ok(first) = queue.recv() {
+        let writes: Vec<Write> = std::iter::once(first)
+            .chain(queue.try_iter().take(BATCH - 1))
+            .collect();
+        let begun = connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .map_err(|error| error.to_string());
+        let inside = || match &begun {
+            Ok(()) => Ok(connection),
+            Err(why) => Err(Fault::NoTransaction(why.clone())),
+        };
+        let answers: Vec<Answer> = writes.into_iter().map(|write| write(inside())).collect();
+        let committed = begun.and_then(|()| {
+            connection.execute_batch("COMMIT").map_err(|error| {
+                connection.execute_batch("ROLLBACK").ok();
+                error.to_string()
+            })
+        });
+        for answer in answers {
+            answer(committed.clone());
+        }
+    }
+}
+
+fn within_savepoint<T>(
+    connection: &Connection,
+    write: impl FnOnce(&Connection) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    connection.execute_batch("SAVEPOINT one")?;
+    let result = write(connection);
+    let end = if result.is_ok() {
+        "RELEASE one"
+    } else {
+        "ROLLBACK TO one; RELEASE one"
+    };
+    connection.execute_batch(end)?;
+    result
+}

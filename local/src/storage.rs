@@ -1,0 +1,294 @@
+//! Folders as storage. Files are read and written below the allowed folders only, wherever links may point.
+//!
+//! An output is written beside its destination under a hidden name and renamed when it is whole. The hidden file is locked for as
+//! long as its writer lives, so that what a killed writer left behind is known and removed by the next one.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use nix::fcntl::{Flock, FlockArg};
+use nommer_core::{
+    moov::Segment,
+    ports::{MediaError, MediaStorage, ObjectFacts},
+    uri::MediaUri,
+};
+use uuid::Uuid;
+
+/// What the name of an output that is not whole yet begins and ends with.
+const PART_PREFIX: &str = ".nommer-";
+const PART_SUFFIX: &str = ".part";
+
+/// Files of this machine.
+#[derive(Clone, Debug)]
+pub struct FolderStorage {
+    folders: Vec<PathBuf>,
+}
+
+/// An output beside its destination. Removed when it is dropped.
+#[derive(Debug)]
+pub struct StagedFile {
+    part: PathBuf,
+    destination: PathBuf,
+    lock: Flock<File>,
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        // After a commit it is gone already.
+        fs::remove_file(&self.part).ok();
+    }
+}
+
+impl FolderStorage {
+    /// Serves what is below these folders.
+    pub fn new(folders: Vec<PathBuf>) -> Self {
+        let real = |folder: PathBuf| fs::canonicalize(&folder).unwrap_or(folder);
+        Self {
+            folders: folders.into_iter().map(real).collect(),
+        }
+    }
+
+    /// The path itself, if the place where it really lies is allowed. What does not exist yet lies where its folder lies.
+    fn allowed(&self, uri: &MediaUri) -> Result<PathBuf, MediaError> {
+        let path = uri
+            .path()
+            .ok_or_else(|| MediaError::Unusable(format!("{uri} is no file")))?;
+        let existing = path
+            .ancestors()
+            .find_map(|part| fs::canonicalize(part).ok());
+        if existing.is_some_and(|real| self.folders.iter().any(|folder| real.starts_with(folder))) {
+            return Ok(path.to_owned());
+        }
+        Err(MediaError::Forbidden(uri.redacted()))
+    }
+}
+
+/// Size, time of change and inode: what tells one version of a file from the next.
+fn facts(file: &fs::Metadata) -> ObjectFacts {
+    ObjectFacts {
+        bytes: Some(file.len()),
+        etag: Some(format!(
+            "{:x}-{:x}-{:x}-{:x}",
+            file.len(),
+            file.mtime(),
+            file.mtime_nsec(),
+            file.ino()
+        )),
+    }
+}
+
+fn look(path: &Path) -> io::Result<Option<ObjectFacts>> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(Some(facts(&found))),
+        Ok(_) => Err(io::ErrorKind::IsADirectory.into()),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn explain(name: &str) -> impl Fn(io::Error) -> MediaError {
+    let name = name.to_owned();
+    move |error| match error.kind() {
+        io::ErrorKind::NotFound => MediaError::NotFound(name.clone()),
+        io::ErrorKind::PermissionDenied
+        | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::NotADirectory => MediaError::Forbidden(name.clone()),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            MediaError::NoSpace(name.clone())
+        }
+        io::ErrorKind::IsADirectory => MediaError::Unusable(format!("{name} is a folder")),
+        _ => MediaError::Unavailable {
+            what: format!("use {name}"),
+            detail: error.to_string(),
+        },
+    }
+}
+
+/// Runs file work where it may block.
+async fn blocking<T: Send + 'static>(
+    name: String,
+    work: impl FnOnce() -> Result<T, MediaError> + Send + 'static,
+) -> Result<T, MediaError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|panicked| MediaError::Unavailable {
+        what: format!("use {name}"),
+        detail: panicked.to_string(),
+    })?
+}
+
+impl MediaStorage for FolderStorage {
+    type Staged = StagedFile;
+
+    async fn stat(&self, uri: &MediaUri) -> Result<Option<ObjectFacts>, MediaError> {
+        let (path, name) = (self.allowed(uri)?, uri.redacted());
+        blocking(name.clone(), move || look(&path).map_err(explain(&name))).await
+    }
+
+    async fn fetch(
+        &self,
+        uri: &MediaUri,
+        etag: Option<&str>,
+        to: &Path,
+    ) -> Result<ObjectFacts, MediaError> {
+        let (path, name, to) = (self.allowed(uri)?, uri.redacted(), to.to_owned());
+        let etag = etag.map(str::to_owned);
+        blocking(name.clone(), move || {
+            fetch(&path, etag.as_deref(), &to, &name)
+        })
+        .await
+    }
+
+    async fn stage(
+        &self,
+        uri: &MediaUri,
+        from: &Path,
+        segments: &[Segment],
+    ) -> Result<StagedFile, MediaError> {
+        let (destination, name, from) = (self.allowed(uri)?, uri.redacted(), from.to_owned());
+        let segments = segments.to_vec();
+        blocking(name.clone(), move || {
+            stage(destination, &from, &segments).map_err(explain(&name))
+        })
+        .await
+    }
+
+    async fn commit(
+        &self,
+        staged: StagedFile,
+        before: Option<&ObjectFacts>,
+    ) -> Result<Option<String>, MediaError> {
+        let (name, before) = (staged.destination.display().to_string(), before.cloned());
+        blocking(name.clone(), move || {
+            commit(&staged, before.as_ref(), &name)
+        })
+        .await
+    }
+
+    async fn discard(&self, staged: StagedFile) {
+        drop(staged);
+    }
+}
+
+fn fetch(
+    path: &Path,
+    etag: Option<&str>,
+    to: &Path,
+    name: &str,
+) -> Result<ObjectFacts, MediaError> {
+    let explain = explain(name);
+    if look(path).map_err(&explain)?.is_none() {
+        return Err(MediaError::NotFound(name.to_owned()));
+    }
+    let mut source = File::open(path).map_err(&explain)?;
+    let before = facts(&source.metadata().map_err(&explain)?);
+    if etag.is_some() && before.etag.as_deref() != etag {
+        return Err(MediaError::Changed(name.to_owned()));
+    }
+    // Between files, the standard library lets the kernel copy, or share blocks where the file system can.
+    let mut copy = File::create_new(to).map_err(&explain)?;
+    io::copy(&mut source, &mut copy).map_err(&explain)?;
+    if facts(&source.metadata().map_err(&explain)?) != before {
+        return Err(MediaError::Changed(name.to_owned()));
+    }
+    Ok(before)
+}
+
+fn stage(destination: PathBuf, from: &Path, segments: &[Segment]) -> io::Result<StagedFile> {
+    let folder = destination.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(folder)?;
+    sweep(folder);
+    let part = folder.join(format!(
+        "{PART_PREFIX}{}{PART_SUFFIX}",
+        Uuid::new_v4().simple()
+    ));
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&part)?;
+    let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|(_, error)| io::Error::from(error))?;
+    // From here on the part is removed if anything fails.
+    let staged = StagedFile {
+        part,
+        destination,
+        lock,
+    };
+    let mut source = File::open(from)?;
+    let mut out: &File = &staged.lock;
+    for segment in segments {
+        match segment {
+            Segment::Bytes(bytes) => out.write_all(bytes)?,
+            Segment::Source { offset, len } => {
+                source.seek(SeekFrom::Start(*offset))?;
+                let copied = io::copy(&mut (&mut source).take(*len), &mut out)?;
+                if copied != *len {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+        }
+    }
+    out.sync_all()?;
+    Ok(staged)
+}
+
+/// Removes parts whose writers are dead.
+fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !(name.starts_with(PART_PREFIX) && name.ends_with(PART_SUFFIX)) {
+            continue;
+        }
+        let Ok(file) = File::open(&path) else {
+            continue;
+        };
+        if Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok() {
+            // If it cannot be removed now, the next writer tries again.
+            fs::remove_file(&path).ok();
+        }
+    }
+}
+
+/// Renames a part to its destination, if that is what it was.
+///
+/// A name that was free is taken by a link, which fails if somebody took it meanwhile. A file that is replaced is compared right
+/// before; somebody who writes to it in that very moment and is not a job of ours is overwritten.
+fn commit(
+    staged: &StagedFile,
+    before: Option<&ObjectFacts>,
+    name: &str,
+) -> Result<Option<String>, MediaError> {
+    let explain = explain(name);
+    let (part, destination) = (&staged.part, &staged.destination);
+    if look(destination).map_err(&explain)?.as_ref() != before {
+        return Err(MediaError::Changed(name.to_owned()));
+    }
+    if before.is_some() {
+        fs::rename(part, destination).map_err(&explain)?;
+    } else {
+        fs::hard_link(part, destination).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => MediaError::Changed(name.to_owned()),
+            _ => explain(error),
+        })?;
+        fs::remove_file(part).map_err(&explain)?;
+    }
+    let folder = destination.parent().unwrap_or(Path::new("/"));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(&explain)?;
+    let now = look(destination).map_err(&explain)?;
+    Ok(now.and_then(|facts| facts.etag))
+}

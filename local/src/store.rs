@@ -1,0 +1,233 @@
+//! The table in SQLite: jobs, notifications, the fleet's record and its instances.
+
+mod fleet;
+mod notifications;
+
+use jiff::Timestamp;
+use nommer_core::{
+    id::JobId,
+    job::{Job, StateName},
+    notify::Notification,
+    ports::{Created, IdempotencyKey, JobFilter, JobStore, StoreError, Version},
+};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::db::{Db, Fault};
+
+/// The table of one data folder.
+#[derive(Clone, Debug)]
+pub struct LocalStore {
+    db: Db,
+}
+
+impl LocalStore {
+    pub(crate) fn new(db: Db) -> Self {
+        Self { db }
+    }
+}
+
+/// A version as SQLite keeps it.
+fn number(version: Version) -> i64 {
+    i64::try_from(version.0).expect("a record is not written 2^63 times")
+}
+
+fn version(number: i64) -> Version {
+    Version(u64::try_from(number).expect("versions only grow"))
+}
+
+/// Fails with a conflict unless exactly one row was written.
+fn one_row(changed: usize) -> Result<(), Fault> {
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(Fault::Conflict)
+    }
+}
+
+impl JobStore for LocalStore {
+    async fn create(&self, job: &Job, key: Option<&IdempotencyKey>) -> Result<Created, StoreError> {
+        let (job, key) = (job.clone(), key.cloned());
+        self.db
+            .write("record a job", move |connection| {
+                create(connection, &job, key.as_ref())
+            })
+            .await
+    }
+
+    async fn get(&self, id: &JobId) -> Result<Option<(Job, Version)>, StoreError> {
+        let id = id.to_string();
+        self.db
+            .read("read a job", move |connection| {
+                let mut statement =
+                    connection.prepare_cached("SELECT record, version FROM jobs WHERE id = ?1")?;
+                let row: Option<(String, i64)> = statement
+                    .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()?;
+                Ok(row
+                    .map(|(record, found)| {
+                        serde_json::from_str(&record).map(|job| (job, version(found)))
+                    })
+                    .transpose()?)
+            })
+            .await
+    }
+
+    async fn put(
+        &self,
+        job: &Job,
+        read: Version,
+        notifications: &[Notification],
+    ) -> Result<Version, StoreError> {
+        let (job, notifications) = (job.clone(), notifications.to_vec());
+        self.db
+            .write("write a job", move |connection| {
+                let mut update = connection.prepare_cached(
+                    "UPDATE jobs SET version = version + 1, state = ?3, ended = ?4, live_destination = ?5, record = ?6
+                     WHERE id = ?1 AND version = ?2",
+                )?;
+                one_row(update.execute(params![
+                    job.id.as_str(),
+                    number(read),
+                    job.state.name().as_str(),
+                    job.state.ended(),
+                    job.live_destination(),
+                    serde_json::to_string(&job)?,
+                ])?)?;
+                for notification in &notifications {
+                    notifications::insert(connection, notification)?;
+                }
+                Ok(Version(read.0 + 1))
+            })
+            .await
+    }
+
+    async fn unfinished(&self) -> Result<Vec<Job>, StoreError> {
+        self.db
+            .read("list unfinished jobs", |connection| {
+                records(
+                    connection,
+                    "SELECT record FROM jobs WHERE ended = 0 ORDER BY id",
+                    [],
+                )
+            })
+            .await
+    }
+
+    async fn list(&self, filter: &JobFilter) -> Result<Vec<Job>, StoreError> {
+        let filter = filter.clone();
+        self.db
+            .read("list jobs", move |connection| list(connection, &filter))
+            .await
+    }
+
+    async fn delete(&self, id: &JobId, read: Version) -> Result<(), StoreError> {
+        let id = id.to_string();
+        self.db
+            .write("delete a job", move |connection| {
+                let sql = "DELETE FROM jobs WHERE id = ?1 AND version = ?2";
+                one_row(connection.execute(sql, params![id, number(read)])?)
+            })
+            .await
+    }
+}
+
+fn create(
+    connection: &Connection,
+    job: &Job,
+    key: Option<&IdempotencyKey>,
+) -> Result<Created, Fault> {
+    if let Some(key) = key
+        && let Some(existing) = known_key(connection, key, job.created_at)?
+    {
+        return Ok(existing);
+    }
+    let destination = job.live_destination();
+    let sql = "SELECT id FROM jobs WHERE live_destination = ?1";
+    let rival: Option<String> = connection
+        .prepare_cached(sql)?
+        .query_row([&destination], |row| row.get(0))
+        .optional()?;
+    if let Some(rival) = rival {
+        let job_id = rival
+            .parse()
+            .expect("ids are checked before they are stored");
+        return Ok(Created::DestinationTaken { job_id });
+    }
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO jobs (id, version, state, ended, external_id, live_destination, record)
+         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
+    )?;
+    one_row(insert.execute(params![
+        job.id.as_str(),
+        job.state.name().as_str(),
+        job.state.ended(),
+        job.spec.external_id,
+        destination,
+        serde_json::to_string(job)?,
+    ])?)?;
+    if let Some(key) = key {
+        connection.execute(
+            "INSERT OR REPLACE INTO idempotency_keys (key, body_hash, job_id, expires_at) VALUES (?1, ?2, ?3, ?4)",
+            params![key.key, key.body_hash, job.id.as_str(), key.expires_at.as_millisecond()],
+        )?;
+    }
+    Ok(Created::New)
+}
+
+/// The job that a key belongs to already. Keys whose time is over are forgotten on the way.
+fn known_key(
+    connection: &Connection,
+    key: &IdempotencyKey,
+    now: Timestamp,
+) -> Result<Option<Created>, Fault> {
+    connection.execute(
+        "DELETE FROM idempotency_keys WHERE expires_at <= ?1",
+        [now.as_millisecond()],
+    )?;
+    let sql = "SELECT job_id, body_hash FROM idempotency_keys WHERE key = ?1";
+    let known: Option<(String, String)> = connection
+        .query_row(sql, [&key.key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(known.map(|(job_id, body_hash)| Created::Existing {
+        job_id: job_id
+            .parse()
+            .expect("ids are checked before they are stored"),
+        same_body: body_hash == key.body_hash,
+    }))
+}
+
+/// Follows an index whatever the filter, so the last page costs as much as the first.
+fn list(connection: &Connection, filter: &JobFilter) -> Result<Vec<Job>, Fault> {
+    let mut sql = "SELECT record FROM jobs WHERE id < ?1".to_owned();
+    if filter.state.is_some() {
+        sql.push_str(" AND state = ?2");
+    } else {
+        sql.push_str(" AND ?2 IS NULL");
+    }
+    if filter.external_id.is_some() {
+        sql.push_str(" AND external_id = ?3");
+    } else {
+        sql.push_str(" AND ?3 IS NULL");
+    }
+    sql.push_str(" ORDER BY id DESC LIMIT ?4");
+    // Greater than every id: ids hold nothing above `z`.
+    let before = filter.before.as_ref().map_or("~", |id| id.as_str());
+    let state = filter.state.map(StateName::as_str);
+    records(
+        connection,
+        &sql,
+        params![before, state, filter.external_id, filter.limit],
+    )
+}
+
+/// Reads the records that a query finds in its first column.
+fn records<T: serde::de::DeserializeOwned>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<T>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(parameters, |row| row.get::<_, String>(0))?;
+    rows.map(|record| Ok(serde_json::from_str(&record?)?))
+        .collect()
+}
