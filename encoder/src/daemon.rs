@@ -1,0 +1,279 @@
+//! The daemon: takes messages while it has free slots, keeps its row in the table, and ends when it is idle or told to.
+//!
+//! An encoder ends in one order: it takes no more messages, says so in its row, finishes or gives back what it has, and says that
+//! it is gone. A message that arrives meanwhile stays in the queue for others.
+
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use nommer_core::{
+    error::JobError,
+    id::JobId,
+    instance::{Instance, InstanceState},
+    ports::{Backend, Delivery, FleetStore, JobQueue, MediaStorage, StoreError, Version},
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{pipeline::Pipeline, worker::Worker};
+
+/// How long one look into the queue waits. Also how long a request to end may wait for that look.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Pause after a fault of the queue or the table.
+const FAULT_PAUSE: Duration = Duration::from_secs(1);
+
+/// How an encoder is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Finish what it has first.
+    Drain,
+    /// Give back what it has, at once.
+    Release,
+}
+
+/// One encoder.
+#[derive(Debug)]
+pub struct Daemon<B, P> {
+    /// What works on jobs.
+    pub worker: Arc<Worker<B, P>>,
+    /// How many jobs at a time.
+    pub slots: u32,
+    /// How long to wait for work before ending; none to wait for ever.
+    pub idle_limit: Option<Duration>,
+}
+
+/// What the parts of a daemon share.
+#[derive(Debug, Default)]
+struct Shared {
+    jobs: Mutex<BTreeSet<JobId>>,
+    /// No more messages are taken.
+    stop: CancellationToken,
+    /// Jobs are given back.
+    release: CancellationToken,
+}
+
+impl<B, M, P> Daemon<B, P>
+where
+    B: Backend,
+    M: MediaStorage,
+    P: Fn() -> Result<Pipeline<M>, JobError> + Send + Sync + 'static,
+{
+    /// Runs until it is idle for too long, told to drain through its row, or asked to end.
+    pub async fn run(self, shutdown: impl Future<Output = Shutdown>) -> Result<(), StoreError> {
+        let shared = Arc::new(Shared::default());
+        let mut row = Row::register(&self.worker, self.slots).await?;
+        let jobs = TaskTracker::new();
+        let taking = self.take_jobs(&shared, &jobs);
+        tokio::pin!(taking, shutdown);
+        let mut asked = false;
+        loop {
+            tokio::select! {
+                () = &mut taking => break,
+                how = &mut shutdown, if !asked => {
+                    asked = true;
+                    ask(&shared, how);
+                }
+                () = sleep(self.worker.times.heartbeat) => row.beat(&self.worker, &shared, InstanceState::Ready).await,
+            }
+        }
+        jobs.close();
+        tracing::info!("taking no more jobs");
+        row.beat(&self.worker, &shared, InstanceState::Draining)
+            .await;
+        loop {
+            tokio::select! {
+                () = jobs.wait() => break,
+                how = &mut shutdown, if !asked => {
+                    asked = true;
+                    ask(&shared, how);
+                }
+                () = sleep(self.worker.times.heartbeat) => row.beat(&self.worker, &shared, InstanceState::Draining).await,
+            }
+        }
+        row.beat(&self.worker, &shared, InstanceState::Gone).await;
+        Ok(())
+    }
+
+    /// Takes one message per free slot until it is time to stop.
+    async fn take_jobs(&self, shared: &Arc<Shared>, jobs: &TaskTracker) {
+        let slots = Arc::new(Semaphore::new(usize::try_from(self.slots).unwrap_or(1)));
+        let mut busy_at = Instant::now();
+        while !shared.stop.is_cancelled() {
+            let free = shared
+                .stop
+                .run_until_cancelled(Arc::clone(&slots).acquire_owned())
+                .await;
+            let Some(Ok(slot)) = free else { break };
+            // The message is not dropped half-received: a look lasts a moment only.
+            match self
+                .worker
+                .backend
+                .job_queue()
+                .receive(1, POLL, self.worker.times.lease)
+                .await
+            {
+                Ok(deliveries) => {
+                    if let Some(delivery) = deliveries.into_iter().next() {
+                        busy_at = Instant::now();
+                        jobs.spawn(work(
+                            Arc::clone(&self.worker),
+                            Arc::clone(shared),
+                            delivery,
+                            slot,
+                        ));
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(error = ?error, "the queue did not answer");
+                    shared.stop.run_until_cancelled(sleep(FAULT_PAUSE)).await;
+                }
+            }
+            if !shared.jobs.lock().expect("no holder panics").is_empty() {
+                busy_at = Instant::now();
+            }
+            if self
+                .idle_limit
+                .is_some_and(|limit| busy_at.elapsed() >= limit)
+            {
+                tracing::info!("idle for long enough");
+                break;
+            }
+        }
+    }
+}
+
+fn ask(shared: &Shared, how: Shutdown) {
+    tracing::info!(?how, "asked to end");
+    shared.stop.cancel();
+    if how == Shutdown::Release {
+        shared.release.cancel();
+    }
+}
+
+async fn work<B, M, P>(
+    worker: Arc<Worker<B, P>>,
+    shared: Arc<Shared>,
+    delivery: Delivery,
+    slot: OwnedSemaphorePermit,
+) where
+    B: Backend,
+    M: MediaStorage,
+    P: Fn() -> Result<Pipeline<M>, JobError> + Sync,
+{
+    let id = delivery.job_id.clone();
+    let claimed = || {
+        shared
+            .jobs
+            .lock()
+            .expect("no holder panics")
+            .insert(id.clone());
+    };
+    if let Err(error) = worker.work(&delivery, &shared.release, claimed).await {
+        // The message comes back when its time is over, or prune sends another.
+        tracing::warn!(job.id = %id, error = ?error, "the job table did not answer");
+    }
+    shared.jobs.lock().expect("no holder panics").remove(&id);
+    drop(slot);
+}
+
+/// The instance's row in the table.
+struct Row {
+    instance: Instance,
+    version: Version,
+}
+
+impl Row {
+    async fn register<B: Backend, P>(
+        worker: &Worker<B, P>,
+        slots: u32,
+    ) -> Result<Self, StoreError> {
+        let now = Timestamp::now();
+        let instance = Instance {
+            id: worker.instance.clone(),
+            state: InstanceState::Ready,
+            slots,
+            jobs: Vec::new(),
+            started_at: now,
+            beat_at: now,
+            drain_requested: false,
+            ffmpeg_version: None,
+        };
+        let mut row = Self {
+            instance,
+            version: Version(0),
+        };
+        // A daemon that starts again on the same instance takes over its old row.
+        row.reread(worker).await?;
+        row.version = worker
+            .backend
+            .store()
+            .put_instance(&row.instance, row.version)
+            .await?;
+        Ok(row)
+    }
+
+    /// Takes over the version of the row, and what others wrote into it.
+    async fn reread<B: Backend, P>(&mut self, worker: &Worker<B, P>) -> Result<(), StoreError> {
+        let rows = worker.backend.store().instances(Timestamp::MIN).await?;
+        if let Some((found, version)) = rows.into_iter().find(|(row, _)| row.id == self.instance.id)
+        {
+            self.version = version;
+            self.instance.drain_requested |=
+                found.drain_requested && found.state != InstanceState::Gone;
+        }
+        Ok(())
+    }
+
+    /// Writes the row anew. A fault is logged: the next beat comes.
+    async fn beat<B: Backend, P>(
+        &mut self,
+        worker: &Worker<B, P>,
+        shared: &Shared,
+        state: InstanceState,
+    ) {
+        self.instance.state = state;
+        self.instance.beat_at = Timestamp::now();
+        self.instance.jobs = shared
+            .jobs
+            .lock()
+            .expect("no holder panics")
+            .iter()
+            .cloned()
+            .collect();
+        let mut written = worker
+            .backend
+            .store()
+            .put_instance(&self.instance, self.version)
+            .await;
+        if matches!(written, Err(StoreError::Conflict)) {
+            written = match self.reread(worker).await {
+                Ok(()) => {
+                    worker
+                        .backend
+                        .store()
+                        .put_instance(&self.instance, self.version)
+                        .await
+                }
+                Err(error) => Err(error),
+            };
+        }
+        match written {
+            Ok(version) => self.version = version,
+            Err(error) => {
+                tracing::warn!(error = ?error, "the instance's heartbeat was not written")
+            }
+        }
+        if self.instance.drain_requested {
+            shared.stop.cancel();
+        }
+    }
+}

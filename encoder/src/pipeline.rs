@@ -1,0 +1,280 @@
+//! From a source to an output: fetch, probe, plan, run FFmpeg, move the moov atom, stage, publish.
+//!
+//! Whoever runs it observes it, and has the last word right before the output becomes visible. Nothing here knows of leases,
+//! queues or tables.
+
+use std::{future::Future, time::Duration};
+
+use nommer_core::{
+    error::{Code, JobError},
+    job::{Output, Report},
+    options::OptionPolicy,
+    plan::{OUTPUT_FILE, Plan, SOURCE_FILE},
+    ports::{MediaError, MediaStorage, ObjectFacts},
+    probe::Probe,
+    progress::{self, Line, Progress, Tracker},
+    spec::JobSpec,
+    uri::MediaUri,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    child::{Patience, Pulse},
+    sandbox::Limits,
+    steps,
+    tools::Tools,
+    workspace::Workspace,
+};
+
+/// What runs attempts on this machine.
+#[derive(Clone, Debug)]
+pub struct Pipeline<M> {
+    /// Where media comes from and goes to.
+    pub storage: M,
+    /// FFmpeg.
+    pub tools: Tools,
+    /// Which options are let in; checked here again, whatever was checked at submit.
+    pub options: OptionPolicy,
+    /// How long all passes together may take.
+    pub time_limit: Duration,
+    /// After how long without progress and without work FFmpeg is ended.
+    pub stall_limit: Duration,
+}
+
+/// What is to be done in one attempt.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What the caller asked for.
+    pub spec: JobSpec,
+    /// The source, with its secrets.
+    pub source: MediaUri,
+    /// The destination, with its secrets.
+    pub destination: MediaUri,
+    /// The version of the source that an earlier attempt read.
+    pub source_etag: Option<String>,
+}
+
+/// Why an attempt ended without an output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It failed.
+    Failed(JobError),
+    /// The observer said no. Nothing more may be written.
+    Refused,
+}
+
+impl From<JobError> for Stop {
+    fn from(error: JobError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Who is told of the steps, and may say no to each.
+pub trait Observer: Send {
+    /// The plan is made and FFmpeg begins.
+    fn encoding(&mut self, report: Report) -> impl Future<Output = Result<(), Stop>> + Send;
+
+    /// FFmpeg got on.
+    fn progress(&mut self, progress: Progress);
+
+    /// FFmpeg is done and the output is being staged.
+    fn uploading(&mut self) -> impl Future<Output = Result<(), Stop>> + Send;
+
+    /// The output is about to become visible.
+    fn publishing(&mut self) -> impl Future<Output = Result<(), Stop>> + Send;
+}
+
+/// What was learnt of the source.
+struct Source {
+    facts: ObjectFacts,
+    demuxer: &'static str,
+    probe: Probe,
+}
+
+impl<M: MediaStorage> Pipeline<M> {
+    /// Runs one attempt in a fresh work folder. Canceling ends FFmpeg at once.
+    pub async fn run(
+        &self,
+        request: &Request,
+        work: &Workspace,
+        cancel: &CancellationToken,
+        observer: &mut impl Observer,
+    ) -> Result<Vec<Output>, Stop> {
+        // The destination as it is now: what is published later replaces exactly this.
+        let before = self
+            .storage
+            .stat(&request.destination)
+            .await
+            .map_err(destination_error)?;
+        let (source, room) = self.fetch(request, work, cancel).await?;
+        let plan =
+            nommer_core::plan::plan(&request.spec, &source.probe, source.demuxer, &self.options)?;
+        observer
+            .encoding(self.report(&plan, &source, work).await?)
+            .await?;
+        self.encode(&plan, &source.probe, (work, room), cancel, observer)
+            .await?;
+        observer.uploading().await?;
+        let output = steps::look_at_output(&self.tools, work, cancel).await?;
+        let segments = steps::relocate(&plan, work).await?;
+        let file = work.file(OUTPUT_FILE);
+        let staged = self.storage.stage(&request.destination, &file, &segments);
+        let staged = canceled_or(cancel, staged)
+            .await?
+            .map_err(destination_error)?;
+        if let Err(stop) = observer.publishing().await {
+            self.storage.discard(staged).await;
+            return Err(stop);
+        }
+        let etag = self
+            .storage
+            .commit(staged, before.as_ref())
+            .await
+            .map_err(destination_error)?;
+        let output = Output {
+            url: request.destination.redacted(),
+            etag,
+            ..output
+        };
+        Ok(vec![output])
+    }
+
+    async fn fetch(
+        &self,
+        request: &Request,
+        work: &Workspace,
+        cancel: &CancellationToken,
+    ) -> Result<(Source, u64), Stop> {
+        let expected = self
+            .storage
+            .stat(&request.source)
+            .await
+            .map_err(source_error)?;
+        let expected = expected
+            .ok_or_else(|| source_error(MediaError::NotFound(request.source.redacted())))?;
+        let room = work.need_room(expected.bytes.unwrap_or(0))?;
+        let file = work.file(SOURCE_FILE);
+        let pinned = request.source_etag.as_deref().or(expected.etag.as_deref());
+        let fetching = self.storage.fetch(&request.source, pinned, &file);
+        let facts = canceled_or(cancel, fetching).await?.map_err(source_error)?;
+        let demuxer = steps::sniff(&file)?;
+        let probe = steps::probe(&self.tools, work, SOURCE_FILE, demuxer, cancel).await?;
+        Ok((
+            Source {
+                facts,
+                demuxer,
+                probe,
+            },
+            room,
+        ))
+    }
+
+    async fn report(
+        &self,
+        plan: &Plan,
+        source: &Source,
+        work: &Workspace,
+    ) -> Result<Report, JobError> {
+        let resolved = plan.passes.iter().map(|pass| {
+            let program = std::iter::once("ffmpeg".to_owned());
+            program.chain(pass.args.iter().cloned()).collect()
+        });
+        Ok(Report {
+            resolved: resolved.collect(),
+            warnings: plan.warnings.clone(),
+            ffmpeg_version: Some(self.tools.version(work.folder()).await?),
+            source_bytes: source.facts.bytes,
+            source_etag: source.facts.etag.clone(),
+            source_seconds: source.probe.duration.map(|duration| duration.as_secs_f64()),
+        })
+    }
+
+    async fn encode(
+        &self,
+        plan: &Plan,
+        probe: &Probe,
+        (work, room): (&Workspace, u64),
+        cancel: &CancellationToken,
+        observer: &mut impl Observer,
+    ) -> Result<(), Stop> {
+        let weights = plan.passes.iter().map(|pass| pass.weight).collect();
+        let mut tracker = Tracker::new(weights, probe.duration);
+        let begun = tokio::time::Instant::now();
+        for (number, pass) in plan.passes.iter().enumerate() {
+            if number > 0 {
+                tracker.next_pass();
+            }
+            let limits = Limits {
+                file_bytes: Some(room),
+                ..Limits::default()
+            };
+            let patience = Patience {
+                stall: self.stall_limit,
+                wall: self.time_limit.saturating_sub(begun.elapsed()),
+                ..Patience::default()
+            };
+            let mut report = progress::Report::default();
+            let mut furthest = (None, None);
+            let mut on_line = |line: &str| {
+                if report.take(line) == Line::Part {
+                    return Pulse::Unchanged;
+                }
+                observer.progress(tracker.progress(&report));
+                let now = (report.out_time, report.total_size);
+                let pulse = if now == furthest {
+                    Pulse::Unchanged
+                } else {
+                    Pulse::Advanced
+                };
+                furthest = now;
+                pulse
+            };
+            let args = pass.args.clone();
+            self.tools
+                .encode(
+                    work.folder(),
+                    args,
+                    (limits, patience),
+                    cancel,
+                    &mut on_line,
+                )
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Stops waiting when the attempt is canceled.
+async fn canceled_or<T>(
+    cancel: &CancellationToken,
+    work: impl Future<Output = T>,
+) -> Result<T, Stop> {
+    match cancel.run_until_cancelled(work).await {
+        Some(done) => Ok(done),
+        None => Err(JobError::new(Code::Interrupted, "the attempt was stopped").into()),
+    }
+}
+
+fn source_error(error: MediaError) -> JobError {
+    let code = match &error {
+        MediaError::NotFound(_) => Code::SourceNotFound,
+        MediaError::Forbidden(_) => Code::SourceForbidden,
+        MediaError::Changed(_) => Code::SourceChanged,
+        MediaError::NoSpace(_) => Code::OutOfDisk,
+        MediaError::Unusable(_) => Code::SourceUnreadable,
+        MediaError::Unavailable { .. } => Code::Unavailable,
+    };
+    JobError::new(code, error.to_string())
+}
+
+fn destination_error(error: MediaError) -> JobError {
+    let code = match &error {
+        MediaError::NotFound(_) | MediaError::Forbidden(_) | MediaError::Unusable(_) => {
+            Code::DestForbidden
+        }
+        MediaError::Changed(_) => Code::DestConflict,
+        MediaError::NoSpace(_) => Code::OutOfDisk,
+        MediaError::Unavailable { .. } => Code::DestUnavailable,
+    };
+    JobError::new(code, error.to_string())
+}

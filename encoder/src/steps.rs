@@ -1,0 +1,149 @@
+//! The steps of an attempt that look at files in its work folder.
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    os::unix::fs::FileExt as _,
+    path::Path,
+};
+
+use nommer_core::{
+    error::{Code, JobError},
+    job::Output,
+    moov::{MoovError, ReadAt, Relocation, Segment, plan_relocation},
+    plan::{OUTPUT_FILE, Plan},
+    probe::{Probe, probe_args},
+    sniff::{SNIFF_BYTES, sniff as sniff_bytes},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{tools::Tools, workspace::Workspace};
+
+fn io_error(what: &str) -> impl Fn(io::Error) -> JobError {
+    let what = what.to_owned();
+    move |error| JobError::new(Code::Unavailable, format!("{what}: {error}"))
+}
+
+fn head(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?
+        .take(SNIFF_BYTES as u64)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Which demuxer reads the source, by its first bytes.
+pub(crate) fn sniff(file: &Path) -> Result<&'static str, JobError> {
+    let bytes = head(file).map_err(io_error("read the source"))?;
+    if bytes.is_empty() {
+        return Err(JobError::new(Code::SourceUnreadable, "the source is empty"));
+    }
+    sniff_bytes(&bytes).ok_or_else(|| {
+        JobError::new(Code::SourceUnreadable, "the source is not media of a kind that we take")
+            .with_hint("playlists, scripts and raw streams are not taken; wrap the media in a container such as MP4 or Matroska")
+    })
+}
+
+/// What ffprobe says of a file in the work folder.
+pub(crate) async fn probe(
+    tools: &Tools,
+    work: &Workspace,
+    file: &str,
+    demuxer: &str,
+    cancel: &CancellationToken,
+) -> Result<Probe, JobError> {
+    let json = tools
+        .probe(work.folder(), probe_args(demuxer, file), cancel)
+        .await?;
+    Probe::parse(&json).map_err(|error| {
+        JobError::new(Code::SourceUnreadable, format!("ffprobe's answer: {error}"))
+    })
+}
+
+/// Facts of the output, once FFmpeg says that it is done. An output that cannot be read is a failure, whatever FFmpeg says.
+pub(crate) async fn look_at_output(
+    tools: &Tools,
+    work: &Workspace,
+    cancel: &CancellationToken,
+) -> Result<Output, JobError> {
+    let file = work.file(OUTPUT_FILE);
+    let nothing = || JobError::new(Code::EncoderFailed, "ffmpeg succeeded and wrote nothing");
+    let bytes = std::fs::metadata(&file)
+        .map_err(|_missing| nothing())?
+        .len();
+    let head = head(&file).map_err(io_error("read the output"))?;
+    if head.is_empty() {
+        return Err(nothing());
+    }
+    let probe = match sniff_bytes(&head) {
+        Some(demuxer) => probe(tools, work, OUTPUT_FILE, demuxer, cancel).await?,
+        None => Probe::default(),
+    };
+    let (video, audio) = (probe.video(), probe.audio());
+    Ok(Output {
+        url: String::new(),
+        bytes,
+        duration: probe.duration.map(|duration| duration.as_secs_f64()),
+        width: video.and_then(|video| video.width),
+        height: video.and_then(|video| video.height),
+        video_codec: video.and_then(|video| video.codec.clone()),
+        audio_codec: audio.and_then(|audio| audio.codec.clone()),
+        etag: None,
+    })
+}
+
+/// The pieces of the output in the order in which they are delivered.
+pub(crate) async fn relocate(plan: &Plan, work: &Workspace) -> Result<Vec<Segment>, JobError> {
+    let (file, wanted) = (work.file(OUTPUT_FILE), plan.relocate);
+    let planning = tokio::task::spawn_blocking(move || relocation(&file, wanted));
+    planning.await.map_err(|panicked| {
+        JobError::new(Code::Internal, format!("move the moov atom: {panicked}"))
+    })?
+}
+
+fn relocation(file: &Path, wanted: bool) -> Result<Vec<Segment>, JobError> {
+    let failed = io_error("read the output");
+    let file = OpenFile::open(file).map_err(&failed)?;
+    let as_it_is = || {
+        vec![Segment::Source {
+            offset: 0,
+            len: file.size(),
+        }]
+    };
+    if !wanted {
+        return Ok(as_it_is());
+    }
+    match plan_relocation(&file) {
+        Ok(Relocation::Plan(segments)) => Ok(segments),
+        // Other containers have no moov atom. The plan says so in a warning.
+        Ok(Relocation::Unneeded(_)) | Err(MoovError::NotIsoMedia) => Ok(as_it_is()),
+        Err(error) => Err(JobError::new(
+            Code::EncoderFailed,
+            format!("move the moov atom: {error}"),
+        )),
+    }
+}
+
+/// A file with its size, read by position.
+struct OpenFile {
+    file: File,
+    size: u64,
+}
+
+impl OpenFile {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        Ok(Self { file, size })
+    }
+}
+
+impl ReadAt for OpenFile {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        self.file.read_exact_at(buf, offset)
+    }
+}
