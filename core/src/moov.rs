@@ -10,8 +10,9 @@
 //! Nothing here writes, and nothing reads but through [`ReadAt`]. A file whose other tables of
 //! absolute offsets we cannot patch is refused, never published with dangling references.
 //!
-//! Format: ISO/IEC 14496-12 (ISO base media) and Apple's MOV format. Layouts that
-//! FFmpeg's `qt-faststart` accepts come out byte for byte as it writes them.
+//! Format: ISO/IEC 14496-12 (ISO base media) and Apple's MOV format. The result equals that of
+//! FFmpeg's `qt-faststart` to the byte, but where that tool leaves offsets behind: those of `saio`,
+//! and those of a `co64` beside tables that have to widen.
 
 mod boxes;
 mod layout;

@@ -2,10 +2,7 @@
 //!
 //! Needs `ffmpeg` and `qt-faststart` on the path; Debian has both in its package `ffmpeg`.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test helper that fails fails the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
 use nommer_core::moov::{MoovError, ReadAt, Reason, Relocated, Relocation, plan_relocation};
 use std::fs::{self, File};
