@@ -10,8 +10,9 @@
 //! Nothing here writes, and nothing reads but through [`ReadAt`]. A file whose other tables of
 //! absolute offsets we cannot patch is refused, never published with dangling references.
 //!
-//! Format: ISO/IEC 14496-12 (ISO base media) and Apple's MOV format. Layouts that
-//! FFmpeg's `qt-faststart` accepts come out byte for byte as it writes them.
+//! Format: ISO/IEC 14496-12 (ISO base media) and Apple's MOV format. The result equals that of
+//! FFmpeg's `qt-faststart` to the byte, but where that tool leaves offsets behind: those of `saio`,
+//! and those of a `co64` beside tables that have to widen.
 
 mod boxes;
 mod layout;
@@ -19,13 +20,12 @@ mod rewrite;
 mod segment;
 mod tables;
 
-use std::io;
+use std::{fmt, io};
 
 pub use segment::{Relocated, Segment, output_size};
 
-use boxes::Loaded;
-use layout::{Late, Layout};
-use rewrite::Move;
+use boxes::{Budget, Loaded};
+use layout::Layout;
 
 /// Bytes of `moov` that we are ready to hold in memory.
 ///
@@ -33,11 +33,11 @@ use rewrite::Move;
 /// or damage. Patching takes at most three times as much memory.
 pub const MAX_MOOV_BYTES: u64 = 256 << 20;
 
-/// Boxes that we look at on the top level, and likewise within the `moov`.
+/// Boxes of one file that we look at: those of the top level, and those that tracks consist of.
 ///
-/// A recorder that starts an `mdat` every second fills this in 18 hours; a track of the `moov` takes
-/// six, so the limit stands for ten thousand tracks.
-pub const MAX_BOXES: usize = 65_536;
+/// A recorder that starts an `mdat` every second fills this in 36 hours; a track takes about 25, so
+/// it also stands for five thousand tracks.
+pub const MAX_BOXES: usize = 1 << 17;
 
 /// Read access to a file by position. The caller implements it, since this crate does no IO.
 pub trait ReadAt {
@@ -93,8 +93,8 @@ pub enum Reason {
     NoMediaData,
 }
 
-impl std::fmt::Display for Reason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::AlreadyFirst => "the moov box is already before the media data",
             Self::Fragmented => "the file is fragmented, so it needs no moov box in front",
@@ -153,48 +153,31 @@ pub enum MoovError {
 
 /// Plans how to publish `file` with its `moov` before the media data.
 ///
-/// Takes one read a top-level box and one for the `moov`.
+/// Reads the headers of the boxes on the top level and in file-level metadata, and the `moov`.
 pub fn plan_relocation<R: ReadAt + ?Sized>(file: &R) -> Result<Relocation, MoovError> {
-    let Late {
-        insert_at,
-        moov,
-        metas,
-    } = match layout::scan(file)? {
+    let mut budget = Budget::default();
+    let to_do = match layout::scan(file, &mut budget)? {
         Layout::Settled(reason) => return Ok(Relocation::Unneeded(reason)),
-        Layout::MoovLate(late) => late,
+        Layout::MoovLate(to_do) => to_do,
     };
-    let loaded = Loaded::read(file, moov)?;
-    let Some(index) = tables::find(&loaded)? else {
+    let moov = Loaded::read(file, to_do.moov)?;
+    let Some(index) = tables::find(&moov, &mut budget)? else {
         return Ok(Relocation::Unneeded(Reason::Fragmented));
     };
-    for meta in metas {
-        tables::refuse_item_locations(file, meta)?;
+    for metadata in &to_do.metadata {
+        tables::refuse_item_locations(file, *metadata, &mut budget)?;
     }
-    let file_size = file.size();
-    let patched = rewrite::rewrite(
-        &loaded,
-        &index,
-        &Move {
-            insert_at,
-            moov,
-            file_size,
-        },
-    )?;
+    let patched = rewrite::rewrite(&moov, &index, &to_do)?;
 
+    let copy = |from, to| Segment::Source {
+        offset: from,
+        len: to - from,
+    };
     let mut segments = vec![
-        Segment::Source {
-            offset: 0,
-            len: insert_at,
-        },
+        copy(0, to_do.insert_at),
         Segment::Bytes(patched),
-        Segment::Source {
-            offset: insert_at,
-            len: moov.start - insert_at,
-        },
-        Segment::Source {
-            offset: moov.end,
-            len: file_size - moov.end,
-        },
+        copy(to_do.insert_at, to_do.moov.start),
+        copy(to_do.moov.end, to_do.file_size),
     ];
     segments.retain(|segment| segment.size() > 0);
     Ok(Relocation::Plan(segments))

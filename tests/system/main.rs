@@ -5,5 +5,6 @@ mod harness;
 mod bad_input;
 mod layout;
 mod lifecycle;
+mod moov;
 mod notifications;
 mod readme;

@@ -3,7 +3,7 @@
 //! Checks that every box fits where it stands. Never looks at what a box holds.
 //! Format: ISO/IEC 14496-12, 4.2.
 
-use super::{MAX_MOOV_BYTES, MoovError, ReadAt};
+use super::{MAX_BOXES, MAX_MOOV_BYTES, MoovError, ReadAt};
 use std::io;
 use std::ops::Range;
 
@@ -44,6 +44,25 @@ impl BoxAt {
             offset: self.start,
             what,
         }
+    }
+}
+
+/// How many more boxes of a file may be looked at, which bounds time and memory.
+#[derive(Debug)]
+pub(super) struct Budget(usize);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(MAX_BOXES)
+    }
+}
+
+impl Budget {
+    fn spend(&mut self) -> Result<(), MoovError> {
+        self.0 = self.0.checked_sub(1).ok_or(MoovError::Unsupported {
+            what: "the file has more boxes than any real one (131,072)",
+        })?;
+        Ok(())
     }
 }
 
@@ -102,11 +121,12 @@ impl<'a, R: ReadAt + ?Sized> Boxes<'a, R> {
 
     /// The next box. Fewer bytes than a header takes are padding, as the four zero bytes
     /// at the end of a list are.
-    pub(super) fn next_box(&mut self) -> Result<Option<BoxAt>, MoovError> {
+    pub(super) fn next_box(&mut self, budget: &mut Budget) -> Result<Option<BoxAt>, MoovError> {
         let left = self.end - self.at;
         if left < SHORT_HEADER {
             return Ok(None);
         }
+        budget.spend()?;
         let mut header = [0; 16];
         let held = usize::try_from(left.min(LONG_HEADER)).expect("16 fits");
         read(self.file, &mut header[..held], self.at)?;

@@ -2,8 +2,8 @@
 //!
 //! Reads headers only. Never looks into the `moov` or the media data.
 
-use super::boxes::{self, BoxAt, Boxes};
-use super::{MAX_BOXES, MoovError, ReadAt, Reason};
+use super::boxes::{self, BoxAt, Boxes, Budget};
+use super::{MoovError, ReadAt, Reason};
 
 /// The boxes that an MP4 or MOV file, or a segment of one, begins with. Anything else in this
 /// place is another format: Matroska, MPEG-TS and Ogg have no type there at all.
@@ -21,36 +21,33 @@ pub(super) enum Layout {
     /// Nothing has to move.
     Settled(Reason),
     /// The `moov` comes after media data.
-    MoovLate(Late),
+    MoovLate(Move),
 }
 
-/// A file whose `moov` comes late.
+/// The move that a file needs. Media data lies between the two places of the `moov`.
 #[derive(Debug)]
-pub(super) struct Late {
-    /// Where the `moov` belongs: after the file type, if the file has one.
+pub(super) struct Move {
+    /// Where the `moov` belongs: after the file type, if that comes before the media data.
     pub(super) insert_at: u64,
     /// Where it stands.
     pub(super) moov: BoxAt,
     /// Metadata boxes beside the `moov`.
-    pub(super) metas: Vec<BoxAt>,
+    pub(super) metadata: Vec<BoxAt>,
+    /// Length of the file.
+    pub(super) file_size: u64,
 }
 
 /// Reads the headers of the top-level boxes until they settle what to do.
-pub(super) fn scan<R: ReadAt + ?Sized>(file: &R) -> Result<Layout, MoovError> {
+pub(super) fn scan<R: ReadAt + ?Sized>(file: &R, budget: &mut Budget) -> Result<Layout, MoovError> {
     refuse_other_formats(file)?;
     let mut boxes = Boxes::of_file(file);
     let mut seen = Seen::default();
-    for _ in 0..MAX_BOXES {
-        let Some(found) = boxes.next_box()? else {
-            return seen.settle();
-        };
+    while let Some(found) = boxes.next_box(budget)? {
         if let Some(reason) = seen.note(found)? {
             return Ok(Layout::Settled(reason));
         }
     }
-    Err(MoovError::Unsupported {
-        what: "the file has more than 65,536 top-level boxes",
-    })
+    seen.settle(file.size())
 }
 
 /// Tells other formats from a broken MP4. An empty file is called the latter.
@@ -80,7 +77,7 @@ struct Seen {
     type_end: u64,
     media: bool,
     moov: Option<BoxAt>,
-    metas: Vec<BoxAt>,
+    metadata: Vec<BoxAt>,
 }
 
 impl Seen {
@@ -99,22 +96,23 @@ impl Seen {
             }
             b"moov" => self.moov = Some(found),
             b"ftyp" if !self.media => self.type_end = found.end,
-            b"meta" | b"meco" => self.metas.push(found),
+            b"meta" | b"meco" => self.metadata.push(found),
             _ => {}
         }
         Ok(None)
     }
 
     /// The verdict at the end of the file.
-    fn settle(self) -> Result<Layout, MoovError> {
+    fn settle(self, file_size: u64) -> Result<Layout, MoovError> {
         let moov = self.moov.ok_or(MoovError::NoMoov)?;
         if !self.media {
             return Ok(Layout::Settled(Reason::NoMediaData));
         }
-        Ok(Layout::MoovLate(Late {
+        Ok(Layout::MoovLate(Move {
             insert_at: self.type_end,
             moov,
-            metas: self.metas,
+            metadata: self.metadata,
+            file_size,
         }))
     }
 }

@@ -5,16 +5,9 @@
 //! after one look. Never drops or reorders a box.
 
 use super::MoovError;
-use super::boxes::{BoxAt, Loaded};
+use super::boxes::Loaded;
+use super::layout::Move;
 use super::tables::{Index, OffsetTable};
-
-/// The move of a `moov` to `insert_at`, before which it never stood.
-#[derive(Debug)]
-pub(super) struct Move {
-    pub(super) insert_at: u64,
-    pub(super) moov: BoxAt,
-    pub(super) file_size: u64,
-}
 
 impl Move {
     /// Where the byte at `old` comes to stand if the `moov` grows by `growth`, or `None` if there

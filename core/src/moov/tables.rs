@@ -7,8 +7,8 @@
 //!
 //! Format: ISO/IEC 14496-12, 8.7 (`dref`, `stco`, `co64`, `saio`) and 8.11 (`meta`, `iloc`).
 
-use super::boxes::{BoxAt, Boxes, Loaded};
-use super::{MAX_BOXES, MoovError, ReadAt};
+use super::boxes::{BoxAt, Boxes, Budget, Loaded};
+use super::{MoovError, ReadAt};
 use std::ops::Range;
 
 /// A table of offsets. Positions count from the start of the source file.
@@ -57,13 +57,13 @@ pub(super) struct Index {
 /// Finds the offset tables of `moov`. `None` if it announces fragments.
 ///
 /// Goes down named paths only, so its depth is that of the format, whatever the file says.
-pub(super) fn find(moov: &Loaded) -> Result<Option<Index>, MoovError> {
+pub(super) fn find(moov: &Loaded, budget: &mut Budget) -> Result<Option<Index>, MoovError> {
     let mut index = Index::default();
     let mut pending = vec![moov.at];
     while let Some(parent) = pending.pop() {
         index.resizable.push(parent);
         let mut children = Boxes::within(moov, parent.body..parent.end);
-        while let Some(child) = children.next_box()? {
+        while let Some(child) = children.next_box(budget)? {
             match (&parent.kind, &child.kind) {
                 (b"moov", b"cmov") => return Err(MoovError::Compressed),
                 (b"moov", b"mvex") => return Ok(None),
@@ -71,18 +71,15 @@ pub(super) fn find(moov: &Loaded) -> Result<Option<Index>, MoovError> {
                 | (b"trak", b"mdia")
                 | (b"mdia", b"minf")
                 | (b"minf", b"stbl" | b"dinf") => pending.push(child),
-                (b"moov" | b"trak" | b"mdia", b"meta") => refuse_item_locations(moov, child)?,
-                (b"dinf", b"dref") => refuse_other_files(moov, child)?,
+                (b"moov" | b"trak" | b"mdia", b"meta" | b"meco") => {
+                    refuse_item_locations(moov, child, budget)?;
+                }
+                (b"dinf", b"dref") => refuse_other_files(moov, child, budget)?,
                 (b"stbl", b"stco" | b"co64" | b"saio") => {
                     index.tables.push(read_table(moov, child)?);
                     index.resizable.push(child);
                 }
                 _ => {}
-            }
-            if index.resizable.len() + pending.len() > MAX_BOXES {
-                return Err(MoovError::Unsupported {
-                    what: "its tracks have more than 65,536 boxes",
-                });
             }
         }
     }
@@ -91,16 +88,28 @@ pub(super) fn find(moov: &Loaded) -> Result<Option<Index>, MoovError> {
 }
 
 /// Refuses metadata that locates its items by their position in the file, as HEIF and AVIF do.
+///
+/// Calls itself once at most: a `meco` is a list of `meta` boxes, and those hold no other.
 pub(super) fn refuse_item_locations<R: ReadAt + ?Sized>(
     file: &R,
-    meta: BoxAt,
+    metadata: BoxAt,
+    budget: &mut Budget,
 ) -> Result<(), MoovError> {
-    let mut children = Boxes::within_meta(file, meta)?;
-    while let Some(child) = children.next_box()? {
-        if &child.kind == b"iloc" {
-            return Err(MoovError::Unsupported {
-                what: "its metadata locates items by their position in the file (iloc)",
-            });
+    let is_list = &metadata.kind == b"meco";
+    let mut children = if is_list {
+        Boxes::within(file, metadata.body..metadata.end)
+    } else {
+        Boxes::within_meta(file, metadata)?
+    };
+    while let Some(child) = children.next_box(budget)? {
+        match &child.kind {
+            b"meta" if is_list => refuse_item_locations(file, child, budget)?,
+            b"iloc" => {
+                return Err(MoovError::Unsupported {
+                    what: "its metadata locates items by their position in the file (iloc)",
+                });
+            }
+            _ => {}
         }
     }
     Ok(())
@@ -108,10 +117,10 @@ pub(super) fn refuse_item_locations<R: ReadAt + ?Sized>(
 
 /// Refuses a track whose offsets count within another file: bit 0 of the flags is clear, and a
 /// location follows.
-fn refuse_other_files(moov: &Loaded, dref: BoxAt) -> Result<(), MoovError> {
+fn refuse_other_files(moov: &Loaded, dref: BoxAt, budget: &mut Budget) -> Result<(), MoovError> {
     let (list, _) = counted_list(moov, dref, dref.body)?;
     let mut references = Boxes::within(moov, list..dref.end);
-    while let Some(reference) = references.next_box()? {
+    while let Some(reference) = references.next_box(budget)? {
         let [_, _, _, flags, location @ ..] = moov.slice(reference.body..reference.end) else {
             return Err(reference.malformed("is too short for its flags"));
         };

@@ -153,11 +153,27 @@ fn every_form_of_offset_table_is_patched() {
 }
 
 #[test]
-fn offsets_before_the_insertion_point_stay() {
-    let file = [ftyp(), mdat(), simple_movie(&[0, 19])].concat();
+fn only_offsets_between_the_two_places_of_the_moov_change() {
+    let rest = atom("free", &[[0; 8]]);
+    let size = simple_movie(&[0; 6]).len() as u64;
+    let end = 44 + size + 16;
+    let file = [
+        ftyp(),
+        mdat(),
+        simple_movie(&[0, 19, 20, 44, 44 + size, end]),
+        rest.clone(),
+    ]
+    .concat();
+    let moved = simple_movie(&[0, 19, 20 + size, 44 + size, 44 + size, end]);
+    assert_eq!(relocated(&file), [ftyp(), moved, mdat(), rest].concat());
+}
+
+#[test]
+fn a_file_type_behind_the_media_stays_there() {
+    let moved = simple_movie(&[8 + movie_size(), 16 + movie_size()]);
     assert_eq!(
-        relocated(&file),
-        [ftyp(), simple_movie(&[0, 19]), mdat()].concat()
+        relocated(&[mdat(), ftyp(), simple_movie(&[8, 16])].concat()),
+        [moved, mdat(), ftyp()].concat()
     );
 }
 
@@ -289,6 +305,14 @@ fn files_that_need_no_move_are_left_alone() {
         (Reason::Fragmented, vec![ftyp(), mdat(), fragmented]),
         (
             Reason::Fragmented,
+            vec![ftyp(), mdat(), simple_movie(&[]), atom("mfra", &[[0; 8]])],
+        ),
+        (
+            Reason::Fragmented,
+            vec![ftyp(), atom("sidx", &[[0; 32]]), mdat()],
+        ),
+        (
+            Reason::Fragmented,
             vec![atom("styp", &[b"msdh"]), moof, mdat()],
         ),
     ];
@@ -327,7 +351,7 @@ fn a_file_cut_short_names_the_box_that_is_not_whole() {
 #[test]
 fn damage_within_the_moov_is_named_with_its_position_in_the_file() {
     let stco_at = |moov: &[u8]| moov.windows(4).position(|at| at == b"stco").unwrap() - 4;
-    let cases: [(usize, &[u8], &str); 6] = [
+    let cases: [(usize, &[u8], &str); 7] = [
         (
             0,
             &[0, 0, 0, 7],
@@ -344,6 +368,11 @@ fn damage_within_the_moov_is_named_with_its_position_in_the_file() {
             "box `stco` claims 256 bytes where 44 are left",
         ),
         (0, &[0, 0, 0, 12], "box `stco` is too short for its count"),
+        (
+            0,
+            &[0, 0, 0, 23],
+            "box `stco` is too short for its 2 offsets",
+        ),
         (
             12,
             &[0, 0, 0, 3],
@@ -384,10 +413,16 @@ fn metadata_items_at_positions_of_the_file_are_refused_if_they_would_move() {
     let mov = atom("meta", &[&hdlr[..], &iloc]);
     let harmless = atom("meta", &[&[0; 4], &hdlr[..]]);
     for meta in [iso, mov] {
-        let beside = [ftyp(), meta.clone(), mdat(), simple_movie(&[])].concat();
-        assert!(unsupported(&beside).contains("iloc"));
-        let within = [ftyp(), mdat(), movie(&[track(&[]), meta.clone()])].concat();
-        assert!(unsupported(&within).contains("iloc"));
+        let in_list = atom("meco", &[&harmless, &meta]);
+        let in_track = atom("trak", &[&in_list]);
+        for part in [&meta, &in_list] {
+            let beside = [ftyp(), part.clone(), mdat(), simple_movie(&[])].concat();
+            assert!(unsupported(&beside).contains("iloc"));
+        }
+        for part in [&meta, &in_list, &in_track] {
+            let within = [ftyp(), mdat(), movie(&[track(&[]), part.clone()])].concat();
+            assert!(unsupported(&within).contains("iloc"));
+        }
         let first = [ftyp(), meta, simple_movie(&[]), mdat()].concat();
         assert_eq!(reason(&first), Reason::AlreadyFirst);
     }
@@ -406,10 +441,20 @@ fn a_track_with_its_media_elsewhere_is_refused() {
 #[test]
 fn limits_hold() {
     let many = |kind| atom(kind, &[[0; 0]]).repeat(MAX_BOXES);
-    assert!(unsupported(&[ftyp(), many("free")].concat()).contains("top-level"));
-    assert!(unsupported(&[ftyp(), mdat(), movie(&[many("trak")])].concat()).contains("tracks"));
+    let meta = atom("meta", &[&[0; 4], &many("free")[..]]);
+    for parts in [
+        [ftyp(), many("free")],
+        [[ftyp(), mdat()].concat(), movie(&[many("trak")])],
+        [[ftyp(), mdat(), meta].concat(), simple_movie(&[])],
+    ] {
+        assert!(unsupported(&parts.concat()).contains("more boxes"));
+    }
     let two = [ftyp(), mdat(), simple_movie(&[]), simple_movie(&[])].concat();
     assert!(unsupported(&two).contains("more than one"));
+
+    let head = Part::Bytes([ftyp(), long_mdat_header(1 << 63)].concat());
+    let file = Virtual::new(vec![head, Part::Media(1 << 63)]);
+    assert!(matches!(error(&file), MoovError::Unsupported { .. }));
 
     let size = u32::try_from(MAX_MOOV_BYTES + 1).unwrap();
     let file = Virtual::new(vec![
