@@ -45,11 +45,15 @@ pub(crate) enum Command {
     Dev(DevArgs),
 
     /// Encode one file here and now, without a server.
-    #[command(after_help = "Examples:\n  nommer encode clip.mov\n  nommer encode clip.mov small.mp4 --preset web-mp4-480p")]
+    #[command(
+        after_help = "Examples:\n  nommer encode clip.mov\n  nommer encode clip.mov small.mp4 --preset web-mp4-480p"
+    )]
     Encode(EncodeArgs),
 
     /// Submit a job to a running system.
-    #[command(after_help = "Examples:\n  nommer submit clip.mov clip.mp4 --wait\n  nommer submit --file job.json")]
+    #[command(
+        after_help = "Examples:\n  nommer submit clip.mov clip.mp4 --wait\n  nommer submit --file job.json"
+    )]
     Submit(SubmitArgs),
 
     /// Look at jobs, cancel or delete them.
@@ -70,7 +74,9 @@ pub(crate) enum Command {
     },
 
     /// Compare fleet policies in virtual time: cost, waiting, instances.
-    #[command(after_help = "Examples:\n  nommer simulate --workload bursty\n  nommer simulate --trace jobs.csv --svg fleet.svg")]
+    #[command(
+        after_help = "Examples:\n  nommer simulate --workload bursty\n  nommer simulate --trace jobs.csv --svg fleet.svg"
+    )]
     Simulate(SimulateArgs),
 
     /// Show the settings that are in force.

@@ -26,27 +26,37 @@ impl Client {
             None => format!("http://{}", config.settings.server.listen),
         };
         // The system may stand on this machine, whatever proxy the rest of the world is reached by.
-        let http = Http::builder().no_proxy().build().context("prepare the HTTP client")?;
+        let http = Http::builder()
+            .no_proxy()
+            .build()
+            .context("prepare the HTTP client")?;
         Ok(Self { http, api })
     }
 
     pub(crate) async fn submit(&self, body: &Value) -> Result<JobView, Failure> {
-        self.json(self.http.post(self.url("/v1/jobs")).json(body)).await
+        self.json(self.http.post(self.url("/v1/jobs")).json(body))
+            .await
     }
 
     /// Submits as the original's client does. Gives the answer as it is.
     pub(crate) async fn submit_legacy(&self, body: &Value) -> Result<Value, Failure> {
         let request = self.http.post(self.url("/job/submit/"));
         let form = "application/x-www-form-urlencoded";
-        self.json(request.header("content-type", form).body(body.to_string())).await
+        self.json(request.header("content-type", form).body(body.to_string()))
+            .await
     }
 
     pub(crate) async fn job(&self, id: &str) -> Result<JobView, Failure> {
-        self.json(self.http.get(self.url(&format!("/v1/jobs/{}", segment(id))))).await
+        self.json(
+            self.http
+                .get(self.url(&format!("/v1/jobs/{}", segment(id)))),
+        )
+        .await
     }
 
     pub(crate) async fn jobs(&self, query: &[(&str, String)]) -> Result<Page<JobView>, Failure> {
-        self.json(self.http.get(self.url("/v1/jobs")).query(query)).await
+        self.json(self.http.get(self.url("/v1/jobs")).query(query))
+            .await
     }
 
     /// Every job in one of these states.
@@ -67,15 +77,29 @@ impl Client {
     }
 
     pub(crate) async fn cancel(&self, id: &str) -> Result<JobView, Failure> {
-        self.json(self.http.post(self.url(&format!("/v1/jobs/{}/cancel", segment(id))))).await
+        self.json(
+            self.http
+                .post(self.url(&format!("/v1/jobs/{}/cancel", segment(id)))),
+        )
+        .await
     }
 
     pub(crate) async fn delete(&self, id: &str) -> Result<(), Failure> {
-        self.send(self.http.delete(self.url(&format!("/v1/jobs/{}", segment(id))))).await.map(drop)
+        self.send(
+            self.http
+                .delete(self.url(&format!("/v1/jobs/{}", segment(id)))),
+        )
+        .await
+        .map(drop)
     }
 
     pub(crate) async fn deliveries(&self, id: &str) -> Result<Page<Value>, Failure> {
-        self.json(self.http.get(self.url("/v1/webhook-deliveries")).query(&[("job_id", id)])).await
+        self.json(
+            self.http
+                .get(self.url("/v1/webhook-deliveries"))
+                .query(&[("job_id", id)]),
+        )
+        .await
     }
 
     fn url(&self, path: &str) -> String {
@@ -84,13 +108,18 @@ impl Client {
 
     async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
         let response = self.send(request).await?;
-        Ok(response.json().await.context("read the answer of the API")?)
+        Ok(response
+            .json()
+            .await
+            .context("read the answer of the API")?)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let response = request.send().await.map_err(|error| {
-            let unreachable = Failure::from(anyhow::Error::from(error).context(format!("reach {}", self.api)));
-            unreachable.hint("start a system on this machine with `nommer dev`, or name one with --api")
+            let unreachable =
+                Failure::from(anyhow::Error::from(error).context(format!("reach {}", self.api)));
+            unreachable
+                .hint("start a system on this machine with `nommer dev`, or name one with --api")
         })?;
         if response.status().is_success() {
             return Ok(response);
@@ -106,5 +135,7 @@ impl Client {
 /// An id that a person typed, made safe as one segment of an address. What no id can hold finds no job.
 fn segment(id: &str) -> String {
     let legal = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
-    id.chars().map(|letter| if legal(&letter) { letter } else { '~' }).collect()
+    id.chars()
+        .map(|letter| if legal(&letter) { letter } else { '~' })
+        .collect()
 }

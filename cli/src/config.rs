@@ -29,13 +29,16 @@ impl Config {
     /// Reads all layers.
     pub(crate) fn load(common: &Common) -> Result<Self, Failure> {
         let mut settings: Settings = layers().extract().map_err(explain)?;
-        settings.validate().map_err(|error| Failure::usage(error.to_string()))?;
+        settings
+            .validate()
+            .map_err(|error| Failure::usage(error.to_string()))?;
         if let Some(dir) = &common.data_dir {
             settings.local.data_dir = Some(dir.clone());
         }
         let data_dir = match &settings.local.data_dir {
-            Some(dir) => std::path::absolute(dir)
-                .map_err(|error| Failure::usage(format!("local.data_dir {}: {error}", dir.display())))?,
+            Some(dir) => std::path::absolute(dir).map_err(|error| {
+                Failure::usage(format!("local.data_dir {}: {error}", dir.display()))
+            })?,
             None => default_data_dir()?,
         };
         settings.local.data_dir = Some(data_dir.clone());
@@ -44,33 +47,46 @@ impl Config {
 }
 
 fn layers() -> Figment {
-    let mut figment = Figment::from(Serialized::defaults(Settings::local())).merge(Toml::file_exact("/etc/nommer/nommer.toml"));
+    let mut figment = Figment::from(Serialized::defaults(Settings::local()))
+        .merge(Toml::file_exact("/etc/nommer/nommer.toml"));
     if let Some(folder) = user_folder("XDG_CONFIG_HOME", ".config") {
         figment = figment.merge(Toml::file_exact(folder.join("nommer/nommer.toml")));
     }
-    let environment = Env::prefixed(PREFIX).filter(|key| key.as_str().contains(SEPARATOR)).split(SEPARATOR);
-    figment.merge(Toml::file_exact("nommer.toml")).merge(environment)
+    let environment = Env::prefixed(PREFIX)
+        .filter(|key| key.as_str().contains(SEPARATOR))
+        .split(SEPARATOR);
+    figment
+        .merge(Toml::file_exact("nommer.toml"))
+        .merge(environment)
 }
 
 /// A folder after the XDG base directory specification.
 fn user_folder(variable: &str, under_home: &str) -> Option<PathBuf> {
     let absolute = |path: PathBuf| path.is_absolute().then_some(path);
-    let named = std::env::var_os(variable).map(PathBuf::from).and_then(absolute);
+    let named = std::env::var_os(variable)
+        .map(PathBuf::from)
+        .and_then(absolute);
     named.or_else(|| std::env::home_dir().map(|home| home.join(under_home)))
 }
 
 fn default_data_dir() -> Result<PathBuf, Failure> {
-    user_folder("XDG_DATA_HOME", ".local/share").map(|folder| folder.join("nommer")).ok_or_else(|| {
-        Failure::usage("there is no home folder to keep data in").hint("give one with --data-dir")
-    })
+    user_folder("XDG_DATA_HOME", ".local/share")
+        .map(|folder| folder.join("nommer"))
+        .ok_or_else(|| {
+            Failure::usage("there is no home folder to keep data in")
+                .hint("give one with --data-dir")
+        })
 }
 
 /// Names the setting, where it came from, and the nearest setting that exists.
 fn explain(error: figment::Error) -> Failure {
-    let origin = error.metadata.as_ref().map(|metadata| match &metadata.source {
-        Some(source) => format!(" ({source})"),
-        None => format!(" ({})", metadata.name),
-    });
+    let origin = error
+        .metadata
+        .as_ref()
+        .map(|metadata| match &metadata.source {
+            Some(source) => format!(" ({source})"),
+            None => format!(" ({})", metadata.name),
+        });
     let origin = origin.unwrap_or_default();
     let path = error.path.join(".");
     if let Kind::UnknownField(name, fields) = &error.kind {
@@ -88,7 +104,10 @@ pub(crate) fn address(text: &str) -> Result<String, Failure> {
     if text.contains("://") {
         return Ok(text.to_owned());
     }
-    let path = std::path::absolute(Path::new(text)).map_err(|error| Failure::usage(format!("{text}: {error}")))?;
-    let path = path.to_str().ok_or_else(|| Failure::usage(format!("{} is not UTF-8 text", path.display())))?;
+    let path = std::path::absolute(Path::new(text))
+        .map_err(|error| Failure::usage(format!("{text}: {error}")))?;
+    let path = path
+        .to_str()
+        .ok_or_else(|| Failure::usage(format!("{} is not UTF-8 text", path.display())))?;
     Ok(format!("file://{path}"))
 }

@@ -11,13 +11,13 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
-use axum::{Router, extract::{RawQuery, State}, routing};
-use jiff::Timestamp;
-use nommer_core::{
-    api::JobView,
-    job::StateName,
-    ports::Fleet as _,
+use axum::{
+    Router,
+    extract::{RawQuery, State},
+    routing,
 };
+use jiff::Timestamp;
+use nommer_core::{api::JobView, job::StateName, ports::Fleet as _};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::timeout};
 
@@ -46,10 +46,16 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// Starts it on a free port of this machine.
     pub(crate) async fn start() -> Result<Self, Failure> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("open a receiver for notifications")?;
-        let address = listener.local_addr().context("read the receiver's address")?;
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .context("open a receiver for notifications")?;
+        let address = listener
+            .local_addr()
+            .context("read the receiver's address")?;
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let routes = Router::new().route("/done", routing::get(note)).with_state(Arc::clone(&seen));
+        let routes = Router::new()
+            .route("/done", routing::get(note))
+            .with_state(Arc::clone(&seen));
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Ok(Self { address, seen })
     }
@@ -66,7 +72,9 @@ impl Receiver {
 }
 
 async fn note(State(seen): State<Arc<Mutex<Vec<String>>>>, RawQuery(query): RawQuery) {
-    seen.lock().expect("no holder panics").push(query.unwrap_or_default());
+    seen.lock()
+        .expect("no holder panics")
+        .push(query.unwrap_or_default());
 }
 
 /// Runs the demo on a system that has started.
@@ -86,8 +94,12 @@ pub(crate) async fn run(
     };
     let client = Client::new(Some(&format!("http://{api}")), &config)?;
     let notify_url = format!("http://{}/done", receiver.address);
-    let answer = client.submit_legacy(&documented_job(&source, &result, &notify_url)?).await?;
-    let id = answer["job_id"].as_str().ok_or_else(|| anyhow!("the job was refused: {}", answer["message"]))?;
+    let answer = client
+        .submit_legacy(&documented_job(&source, &result, &notify_url)?)
+        .await?;
+    let id = answer["job_id"]
+        .as_str()
+        .ok_or_else(|| anyhow!("the job was refused: {}", answer["message"]))?;
     output.note(format!("job          {id}"));
 
     let job = until_ended(&client, id, output).await?;
@@ -95,13 +107,17 @@ pub(crate) async fn run(
         return conclude(&job, output);
     }
     report(&job, &result, output)?;
-    let notification = timeout(PATIENCE, receiver.first()).await.map_err(|_late| anyhow!("no notification arrived"))?;
+    let notification = timeout(PATIENCE, receiver.first())
+        .await
+        .map_err(|_late| anyhow!("no notification arrived"))?;
     output.data(format!("notified     GET /done?{notification}"));
     if !notification.contains("job_state=FINISHED") {
         return Err(anyhow!("the notification does not say FINISHED").into());
     }
     output.note("encoder      waits for work, then ends itself");
-    timeout(PATIENCE, fleet_is_empty(system)).await.map_err(|_late| anyhow!("the idle encoder did not end itself"))??;
+    timeout(PATIENCE, fleet_is_empty(system))
+        .await
+        .map_err(|_late| anyhow!("the idle encoder did not end itself"))??;
     output.data("encoder      ended itself when idle");
     Ok(())
 }
@@ -113,12 +129,16 @@ async fn source(system: &System, file: &Path) -> Result<PathBuf, Failure> {
         return if file.is_file() {
             Ok(file)
         } else {
-            Err(Failure::not_found(format!("there is no file {}", file.display())))
+            Err(Failure::not_found(format!(
+                "there is no file {}",
+                file.display()
+            )))
         };
     }
     let clip = system.data_dir.join("demo/source.mov");
     if !clip.exists() {
-        std::fs::create_dir_all(system.data_dir.join("demo")).context("make a folder for the demo")?;
+        std::fs::create_dir_all(system.data_dir.join("demo"))
+            .context("make a folder for the demo")?;
         let tools = nommer_encoder::tools::Tools::find(&system.settings.ffmpeg.path)?;
         tools.make_clip(&clip).await?;
     }
@@ -127,13 +147,25 @@ async fn source(system: &System, file: &Path) -> Result<PathBuf, Failure> {
 
 /// The job of the original's documentation.
 fn documented_job(source: &Path, result: &Path, notify_url: &str) -> Result<Value, Failure> {
-    let path = |path: &Path| address(path.to_str().ok_or_else(|| Failure::usage("the path is not UTF-8 text"))?);
+    let path = |path: &Path| {
+        address(
+            path.to_str()
+                .ok_or_else(|| Failure::usage("the path is not UTF-8 text"))?,
+        )
+    };
     let video = json!([
-        ["vcodec", "libx264"], ["preset", "medium"], ["vprofile", "baseline"], ["b", "400k"],
+        ["vcodec", "libx264"],
+        ["preset", "medium"],
+        ["vprofile", "baseline"],
+        ["b", "400k"],
         ["vf", "yadif,scale='640:trunc(ow/a/2)*2'"],
     ]);
     let pass = |more: Value| -> Value {
-        let both = video.as_array().into_iter().chain(more.as_array()).flatten();
+        let both = video
+            .as_array()
+            .into_iter()
+            .chain(more.as_array())
+            .flatten();
         both.cloned().collect()
     };
     Ok(json!({
@@ -163,23 +195,41 @@ fn report(job: &JobView, result: &Path, output: Output) -> Result<(), Failure> {
     for argv in &job.resolved.passes {
         output.note(format!("ran          {}", argv.join(" ")));
     }
-    let published = job.outputs.first().ok_or_else(|| anyhow!("the job has no output"))?;
+    let published = job
+        .outputs
+        .first()
+        .ok_or_else(|| anyhow!("the job has no output"))?;
     let bytes = std::fs::read(result).with_context(|| format!("read {}", result.display()))?;
     let position = |kind: &[u8]| bytes.windows(4).position(|window| window == kind);
     let (moov, mdat) = (position(b"moov"), position(b"mdat"));
     if moov.is_none() || moov > mdat {
         return Err(anyhow!("moov is not before mdat in {}", result.display()).into());
     }
-    let took = job.finished_at.unwrap_or_else(Timestamp::now).duration_since(job.created_at);
+    let took = job
+        .finished_at
+        .unwrap_or_else(Timestamp::now)
+        .duration_since(job.created_at);
     output.data(format!("result       {}", describe(published, None)));
-    output.data(format!("moov         at byte {}, before the media data", moov.unwrap_or_default()));
-    output.data(format!("took         {:.1} s from submit to finish", took.as_secs_f64()));
+    output.data(format!(
+        "moov         at byte {}, before the media data",
+        moov.unwrap_or_default()
+    ));
+    output.data(format!(
+        "took         {:.1} s from submit to finish",
+        took.as_secs_f64()
+    ));
     Ok(())
 }
 
 async fn fleet_is_empty(system: &System) -> Result<(), Failure> {
     loop {
-        if system.fleet.machines().await.context("list the encoders")?.is_empty() {
+        if system
+            .fleet
+            .machines()
+            .await
+            .context("list the encoders")?
+            .is_empty()
+        {
             return Ok(());
         }
         tokio::time::sleep(INTERVAL).await;

@@ -3,26 +3,16 @@
 //! The same use cases run here as in the Lambdas; only the timers and the adapters differ. If this process dies, encoders finish
 //! what they have and end themselves; the next start goes on where this one stopped.
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 use nommer_core::{
-    address::NetworkRules,
-    options::OptionPolicy,
-    ports::ScaleSignal,
-    prune::PrunePolicy,
-    settings::Settings,
-    spec::SpecRules,
-    uri::UriRules,
+    address::NetworkRules, options::OptionPolicy, ports::ScaleSignal, prune::PrunePolicy,
+    settings::Settings, spec::SpecRules, uri::UriRules,
 };
 use nommer_http::HttpNotifier;
-use nommer_local::{Local, LocalSignal, ProcessFleet};
+use nommer_local::{Local, LocalSignal, ProcessFleet, ServerLock};
 use nommer_prune::prune;
 use nommer_scale::scale;
 use nommer_state_change::StateChange;
@@ -48,17 +38,27 @@ const STATE_CHANGE_WAIT: Duration = Duration::from_secs(1);
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(args: &DevArgs, config: Config, output: Output) -> Result<(), Failure> {
-    let Config { mut settings, data_dir } = config;
+    let Config {
+        mut settings,
+        data_dir,
+    } = config;
     if let Some(listen) = &args.listen {
         settings.server.listen.clone_from(listen);
-        settings.validate().map_err(|error| Failure::usage(error.to_string()))?;
+        settings
+            .validate()
+            .map_err(|error| Failure::usage(error.to_string()))?;
     }
     settings.network.allow_private_network |= args.allow_private_network;
     let listener = TcpListener::bind(&settings.server.listen)
         .await
         .with_context(|| format!("listen on {}", settings.server.listen))
-        .map_err(|error| Failure::from(error).hint("another system may run there: choose another port with --listen"))?;
-    let address = listener.local_addr().context("read the address that was taken")?;
+        .map_err(|error| {
+            Failure::from(error)
+                .hint("another system may run there: choose another port with --listen")
+        })?;
+    let address = listener
+        .local_addr()
+        .context("read the address that was taken")?;
 
     let demo = match &args.demo {
         Some(file) => Some((file.clone(), Receiver::start().await?)),
@@ -106,10 +106,15 @@ async fn interrupted() {
 
 fn banner(system: &System, address: SocketAddr, output: Output) {
     if output.json {
-        output.data(serde_json::json!({"api": format!("http://{address}"), "data_dir": system.data_dir}));
+        output.data(
+            serde_json::json!({"api": format!("http://{address}"), "data_dir": system.data_dir}),
+        );
         return;
     }
-    output.note(format!("nommer {} · local mode, no AWS used", env!("CARGO_PKG_VERSION")));
+    output.note(format!(
+        "nommer {} · local mode, no AWS used",
+        env!("CARGO_PKG_VERSION")
+    ));
     output.data(format!("  API   http://{address}/v1"));
     output.note(format!("  data  {}", system.data_dir.display()));
     output.note("Try:  nommer submit clip.mov clip.mp4 --wait");
@@ -125,12 +130,19 @@ pub(crate) struct System {
     signal: LocalSignal,
     network: NetworkRules,
     rules: SpecRules,
+    _lock: ServerLock,
 }
 
 impl System {
     /// Opens the data folder. `receiver` may be told of jobs although it is on this machine.
-    fn open(settings: Settings, data_dir: PathBuf, receiver: Option<SocketAddr>) -> Result<Self, Failure> {
-        let local = Local::open(&data_dir).map_err(|error| Failure::from(anyhow::Error::from(error)))?;
+    fn open(
+        settings: Settings,
+        data_dir: PathBuf,
+        receiver: Option<SocketAddr>,
+    ) -> Result<Self, Failure> {
+        let local = Local::open(&data_dir).map_err(anyhow::Error::from)?;
+        let lock = local.lock().map_err(anyhow::Error::from)?;
+        let data_dir = local.folder().to_owned();
         let folders = folders(&settings, &data_dir)?;
         let network = network_rules(&settings, receiver);
         let rules = SpecRules {
@@ -154,11 +166,16 @@ impl System {
             signal: LocalSignal::default(),
             network,
             rules,
+            _lock: lock,
         })
     }
 
     /// Starts the API and the timers.
-    fn start(&self, listener: TcpListener, stop: &CancellationToken) -> Result<JoinSet<()>, Failure> {
+    fn start(
+        &self,
+        listener: TcpListener,
+        stop: &CancellationToken,
+    ) -> Result<JoinSet<()>, Failure> {
         let mut tasks = JoinSet::new();
         let submit = Arc::new(Submit {
             backend: Arc::clone(&self.local),
@@ -172,9 +189,9 @@ impl System {
                 ::tracing::error!(%error, "the API stopped");
             }
         });
-        tasks.spawn(stop.clone().run_until_cancelled_owned(self.scale_loop()).map_unit());
-        tasks.spawn(stop.clone().run_until_cancelled_owned(self.prune_loop()).map_unit());
-        tasks.spawn(stop.clone().run_until_cancelled_owned(self.state_change_loop()?).map_unit());
+        spawn_until(&mut tasks, stop, self.scale_loop());
+        spawn_until(&mut tasks, stop, self.prune_loop());
+        spawn_until(&mut tasks, stop, self.state_change_loop()?);
         Ok(tasks)
     }
 
@@ -186,13 +203,19 @@ impl System {
                 if let Err(error) = scale(&*local, &*fleet, &settings, Timestamp::now()).await {
                     ::tracing::warn!(error = ?error, "a run of scale failed; the next one comes");
                 }
-                tokio::time::timeout(settings.scale_interval, signal.woken()).await.ok();
+                tokio::time::timeout(settings.scale_interval, signal.woken())
+                    .await
+                    .ok();
             }
         }
     }
 
     fn prune_loop(&self) -> impl Future<Output = ()> + use<> {
-        let (local, fleet, signal) = (Arc::clone(&self.local), Arc::clone(&self.fleet), self.signal.clone());
+        let (local, fleet, signal) = (
+            Arc::clone(&self.local),
+            Arc::clone(&self.fleet),
+            self.signal.clone(),
+        );
         let policy = PrunePolicy {
             lease_margin: Duration::ZERO,
             abandon_after: self.settings.jobs.abandon_after,
@@ -205,7 +228,9 @@ impl System {
                     // What went back to waiting may need an encoder.
                     Ok(pruned) if pruned.jobs > 0 => signal.wake().await.unwrap_or_default(),
                     Ok(_) => {}
-                    Err(error) => ::tracing::warn!(error = ?error, "a run of prune failed; the next one comes"),
+                    Err(error) => {
+                        ::tracing::warn!(error = ?error, "a run of prune failed; the next one comes")
+                    }
                 }
                 tokio::time::sleep(PRUNE_INTERVAL).await;
             }
@@ -229,8 +254,23 @@ impl System {
     }
 }
 
+/// Runs a loop until it is time to stop.
+fn spawn_until(
+    tasks: &mut JoinSet<()>,
+    stop: &CancellationToken,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        stop.run_until_cancelled_owned(work).await;
+    });
+}
+
 /// Folders under which `file://` is served: the current one, the data folder, and those in the settings.
-pub(crate) fn folders(settings: &Settings, data_dir: &std::path::Path) -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn folders(
+    settings: &Settings,
+    data_dir: &std::path::Path,
+) -> Result<Vec<PathBuf>, Failure> {
     let current = std::env::current_dir().context("find the current folder")?;
     let mut folders = vec![current, data_dir.to_owned()];
     folders.extend(settings.local.allowed_folders.iter().cloned());

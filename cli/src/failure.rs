@@ -21,6 +21,8 @@ impl Failure {
     const NOT_FOUND: u8 = 3;
     const NOT_ALLOWED: u8 = 4;
     const JOB_ENDED_BADLY: u8 = 5;
+    /// What shells give for a command that Ctrl-C ended: 128 and the signal's number.
+    const INTERRUPTED: u8 = 130;
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::with(Self::USAGE, message)
@@ -28,6 +30,18 @@ impl Failure {
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::with(Self::NOT_FOUND, message)
+    }
+
+    pub(crate) fn interrupted() -> Self {
+        Self::with(Self::INTERRUPTED, "interrupted")
+    }
+
+    /// The same, as a mistake of the caller's.
+    pub(crate) fn as_usage(self) -> Self {
+        Self {
+            status: Self::USAGE,
+            ..self
+        }
     }
 
     /// The job did not end well.

@@ -13,13 +13,26 @@ use crate::{
     watch::{conclude, describe, until_ended},
 };
 
-pub(crate) async fn run(command: &JobsCommand, client: &Client, output: Output) -> Result<(), Failure> {
+pub(crate) async fn run(
+    command: &JobsCommand,
+    client: &Client,
+    output: Output,
+) -> Result<(), Failure> {
     match command {
         JobsCommand::List {
             state,
             external_id,
             limit,
-        } => list(client, output, state.as_deref(), external_id.as_deref(), *limit).await,
+        } => {
+            list(
+                client,
+                output,
+                state.as_deref(),
+                external_id.as_deref(),
+                *limit,
+            )
+            .await
+        }
         JobsCommand::Get { id } => {
             let job = client.job(id).await?;
             if output.json {
@@ -66,8 +79,12 @@ async fn list(
         }
         return Ok(());
     }
-    let heading = ["ID", "STATE", "%", "AGE", "TRIES", "SOURCE", "ERROR"].map(str::to_owned).to_vec();
-    let rows: Vec<_> = std::iter::once(heading).chain(jobs.data.iter().map(row)).collect();
+    let heading = ["ID", "STATE", "%", "AGE", "TRIES", "SOURCE", "ERROR"]
+        .map(str::to_owned)
+        .to_vec();
+    let rows: Vec<_> = std::iter::once(heading)
+        .chain(jobs.data.iter().map(row))
+        .collect();
     output.data(table(&rows));
     if jobs.next_cursor.is_some() {
         output.note("there are more: raise --limit");
@@ -76,7 +93,10 @@ async fn list(
 }
 
 fn row(job: &JobView) -> Vec<String> {
-    let percent = job.progress.as_ref().map(|progress| format!("{:.0}", progress.percent));
+    let percent = job
+        .progress
+        .as_ref()
+        .map(|progress| format!("{:.0}", progress.percent));
     vec![
         job.id.to_string(),
         job.state.to_string(),
@@ -84,7 +104,10 @@ fn row(job: &JobView) -> Vec<String> {
         age(job.created_at),
         job.attempts.to_string(),
         job.source_path.clone(),
-        job.error.as_ref().map(ToString::to_string).unwrap_or_default(),
+        job.error
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     ]
 }
 
@@ -105,17 +128,50 @@ fn page(job: &JobView) -> String {
         format!("{}  {}", job.id, job.state),
         format!("source       {}", job.source_path),
         format!("destination  {}", job.dest_path),
-        format!("submitted    {}  ({} ago)", job.created_at, age(job.created_at)),
+        format!(
+            "submitted    {}  ({} ago)",
+            job.created_at,
+            age(job.created_at)
+        ),
         format!("attempts     {}", job.attempts),
     ];
-    lines.extend(job.outputs.iter().map(|output| format!("output       {}", describe(output, None))));
-    lines.extend(job.error.iter().map(|error| format!("error        {error}")));
-    lines.extend(job.error.iter().filter_map(|error| error.hint.as_ref()).map(|hint| format!("hint         {hint}")));
-    lines.extend(job.warnings.iter().map(|warning| format!("warning      {} ({})", warning.detail, warning.code)));
-    lines.extend(job.resolved.passes.iter().map(|argv| format!("ran          {}", argv.join(" "))));
+    lines.extend(
+        job.outputs
+            .iter()
+            .map(|output| format!("output       {}", describe(output, None))),
+    );
+    lines.extend(
+        job.error
+            .iter()
+            .map(|error| format!("error        {error}")),
+    );
+    lines.extend(
+        job.error
+            .iter()
+            .filter_map(|error| error.hint.as_ref())
+            .map(|hint| format!("hint         {hint}")),
+    );
+    lines.extend(
+        job.warnings
+            .iter()
+            .map(|warning| format!("warning      {} ({})", warning.detail, warning.code)),
+    );
+    lines.extend(
+        job.resolved
+            .passes
+            .iter()
+            .map(|argv| format!("ran          {}", argv.join(" "))),
+    );
     for event in &job.events {
         let details = event.details.as_deref().unwrap_or("");
-        lines.push(format!("{:>4}  {}  {:11}  {details}", event.sequence, event.at, event.state).trim_end().to_owned());
+        lines.push(
+            format!(
+                "{:>4}  {}  {:11}  {details}",
+                event.sequence, event.at, event.state
+            )
+            .trim_end()
+            .to_owned(),
+        );
     }
     lines.join("\n")
 }
@@ -134,7 +190,10 @@ async fn delete_all(client: &Client, output: Output, yes: bool) -> Result<(), Fa
     if output.json {
         return Ok(output.json(&serde_json::json!({"deleted": jobs.len()}))?);
     }
-    output.note(format!("{} jobs are forgotten; their outputs stay", jobs.len()));
+    output.note(format!(
+        "{} jobs are forgotten; their outputs stay",
+        jobs.len()
+    ));
     Ok(())
 }
 
@@ -144,6 +203,8 @@ fn confirmed(output: Output) -> Result<bool, Failure> {
     }
     output.note("Delete every job, and cancel those that have not ended? Type yes:");
     let mut answer = String::new();
-    stdin().read_line(&mut answer).map_err(anyhow::Error::from)?;
+    stdin()
+        .read_line(&mut answer)
+        .map_err(anyhow::Error::from)?;
     Ok(answer.trim() == "yes")
 }

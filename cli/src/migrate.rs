@@ -15,13 +15,19 @@ use python::Value;
 
 pub(crate) fn run(file: &Path, output: Output) -> Result<(), Failure> {
     if !file.exists() {
-        return Err(Failure::not_found(format!("there is no file {}", file.display())));
+        return Err(Failure::not_found(format!(
+            "there is no file {}",
+            file.display()
+        )));
     }
     let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
     let settings = python::assignments(&text);
     if settings.is_empty() {
-        return Err(Failure::usage(format!("{} holds no setting of media-nommer", file.display()))
-            .hint("settings are upper-case names, such as MAX_NUM_EC2_INSTANCES = 3"));
+        return Err(Failure::usage(format!(
+            "{} holds no setting of media-nommer",
+            file.display()
+        ))
+        .hint("settings are upper-case names, such as MAX_NUM_EC2_INSTANCES = 3"));
     }
     let migrated = migrate(&settings);
     for note in &migrated.notes {
@@ -60,22 +66,43 @@ fn migrate(settings: &[(String, Value)]) -> Migrated {
     let mut migrated = Migrated::default();
     for (name, value) in settings {
         let Some(mapping) = MAPPINGS.iter().find(|mapping| mapping.name == name) else {
-            migrated.notes.push(format!("{name}: not a setting of media-nommer, left out"));
+            migrated
+                .notes
+                .push(format!("{name}: not a setting of media-nommer, left out"));
             continue;
         };
         match mapping.target {
-            Target::Key { table, key, convert } => match convert(value) {
+            Target::Key {
+                table,
+                key,
+                convert,
+            } => match convert(value) {
                 Some(converted) => {
-                    migrated.notes.push(format!("{name} → {table}.{key}: {}", mapping.note));
-                    migrated.tables.entry(table).or_default().insert(key, converted);
+                    migrated
+                        .notes
+                        .push(format!("{name} → {table}.{key}: {}", mapping.note));
+                    migrated
+                        .tables
+                        .entry(table)
+                        .or_default()
+                        .insert(key, converted);
                 }
-                None => migrated.notes.push(format!("{name}: its value could not be read; set {table}.{key} by hand")),
+                None => migrated.notes.push(format!(
+                    "{name}: its value could not be read; set {table}.{key} by hand"
+                )),
             },
             Target::Stack(parameter) => {
-                migrated.notes.push(format!("{name} → the stack's {parameter}: {}", mapping.note));
+                migrated.notes.push(format!(
+                    "{name} → the stack's {parameter}: {}",
+                    mapping.note
+                ));
             }
-            Target::Gone => migrated.notes.push(format!("{name}: not needed any more; {}", mapping.note)),
-            Target::Secret => migrated.notes.push(format!("{name}: NOT copied; {}", mapping.note)),
+            Target::Gone => migrated
+                .notes
+                .push(format!("{name}: not needed any more; {}", mapping.note)),
+            Target::Secret => migrated
+                .notes
+                .push(format!("{name}: NOT copied; {}", mapping.note)),
         }
     }
     migrated
@@ -93,7 +120,10 @@ mod tests {
     fn settings_are_mapped_and_keys_are_not_copied() {
         let migrated = migrate(&python::assignments(NOMCONF));
         let toml = migrated.toml();
-        assert_eq!(toml, "[fleet]\nidle_timeout = \"600s\"\nmax = 5\nterminate_when_idle = false\n\n");
+        assert_eq!(
+            toml,
+            "[fleet]\nidle_timeout = \"600s\"\nmax = 5\nterminate_when_idle = false\n\n"
+        );
         let notes = migrated.notes.join("\n");
         assert!(notes.contains("AWS_SECRET_ACCESS_KEY: NOT copied"));
         assert!(notes.contains("SOMETHING: not a setting"));

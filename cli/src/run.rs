@@ -17,7 +17,10 @@ use crate::{
 
 /// Runs one command.
 pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
-    let runtime = Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from)?;
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)?;
     runtime.block_on(async {
         let config = Config::load(&cli.common)?;
         let client = || Client::new(cli.common.api.as_deref(), &config);
@@ -59,7 +62,8 @@ fn list_presets(output: Output) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    let row = |preset: &presets::Preset| vec![preset.name.to_owned(), preset.description.to_owned()];
+    let row =
+        |preset: &presets::Preset| vec![preset.name.to_owned(), preset.description.to_owned()];
     output.data(table(&presets::ALL.iter().map(row).collect::<Vec<_>>()));
     Ok(())
 }

@@ -5,7 +5,10 @@ use std::path::Path;
 use anyhow::Context as _;
 use nommer_core::{
     fleet::FleetSettings,
-    simulate::{Arrival, Contender, Outcome, Summary, Workload, World, parse_trace, plot_svg, render_table, simulate},
+    simulate::{
+        Arrival, Contender, Outcome, Summary, Workload, World, parse_trace, plot_svg, render_table,
+        simulate,
+    },
 };
 
 use crate::{args::SimulateArgs, failure::Failure, output::Output};
@@ -20,12 +23,16 @@ pub(crate) fn run(args: &SimulateArgs, output: Output) -> Result<(), Failure> {
         jobs_per_instance: args.jobs_per_instance,
         ..FleetSettings::default()
     };
-    settings.validate().map_err(|error| Failure::usage(error.to_string()))?;
+    settings
+        .validate()
+        .map_err(|error| Failure::usage(error.to_string()))?;
     let world = World::matching(&settings);
     let contenders = Contender::all(&settings);
     for (name, days) in days(args)? {
-        let rows: Vec<Summary> =
-            contenders.iter().map(|(policy, contender)| Summary::of(policy, &days, &world, contender)).collect();
+        let rows: Vec<Summary> = contenders
+            .iter()
+            .map(|(policy, contender)| Summary::of(policy, &days, &world, contender))
+            .collect();
         if output.json {
             for row in &rows {
                 output.json(&serde_json::json!({
@@ -38,7 +45,13 @@ pub(crate) fn run(args: &SimulateArgs, output: Output) -> Result<(), Failure> {
             output.data(render_table(&name, &rows));
         }
         if let (Some(file), Some(day)) = (&args.svg, days.first()) {
-            plot(&file.with_file_name(plot_name(file, &name)), &name, day, &world, &contenders)?;
+            plot(
+                &file.with_file_name(plot_name(file, &name)),
+                &name,
+                day,
+                &world,
+                &contenders,
+            )?;
         }
     }
     if !output.json {
@@ -50,18 +63,33 @@ pub(crate) fn run(args: &SimulateArgs, output: Output) -> Result<(), Failure> {
 /// The days to run through, by name: the trace of the user, or generated ones.
 fn days(args: &SimulateArgs) -> Result<Vec<(String, Vec<Vec<Arrival>>)>, Failure> {
     if let Some(file) = &args.trace {
-        let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-        let trace = parse_trace(&text).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+        let trace = parse_trace(&text)
+            .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
         return Ok(vec![("trace".to_owned(), vec![trace])]);
     }
     let names = Workload::ALL.map(|(name, _)| name).join(", ");
     let chosen: Vec<_> = Workload::ALL
         .into_iter()
-        .filter(|(name, _)| args.workload.as_deref().is_none_or(|wanted| wanted == *name))
-        .map(|(name, workload)| (name.to_owned(), (0..args.seeds).map(|seed| workload.generate(seed)).collect()))
+        .filter(|(name, _)| {
+            args.workload
+                .as_deref()
+                .is_none_or(|wanted| wanted == *name)
+        })
+        .map(|(name, workload)| {
+            (
+                name.to_owned(),
+                (0..args.seeds)
+                    .map(|seed| workload.generate(seed))
+                    .collect(),
+            )
+        })
         .collect();
     if chosen.is_empty() {
-        return Err(Failure::usage("there is no such workload").hint(format!("workloads are {names}")));
+        return Err(
+            Failure::usage("there is no such workload").hint(format!("workloads are {names}"))
+        );
     }
     Ok(chosen)
 }
@@ -78,9 +106,15 @@ fn plot(
     world: &World,
     contenders: &[(&'static str, Contender)],
 ) -> Result<(), Failure> {
-    let outcomes: Vec<(&str, Outcome)> =
-        contenders.iter().map(|(name, contender)| (*name, simulate(day, world, contender))).collect();
-    let lines: Vec<(&str, &Outcome)> = outcomes.iter().map(|(name, outcome)| (*name, outcome)).collect();
-    std::fs::write(file, plot_svg(title, &lines)).with_context(|| format!("write {}", file.display()))?;
+    let outcomes: Vec<(&str, Outcome)> = contenders
+        .iter()
+        .map(|(name, contender)| (*name, simulate(day, world, contender)))
+        .collect();
+    let lines: Vec<(&str, &Outcome)> = outcomes
+        .iter()
+        .map(|(name, outcome)| (*name, outcome))
+        .collect();
+    std::fs::write(file, plot_svg(title, &lines))
+        .with_context(|| format!("write {}", file.display()))?;
     Ok(())
 }

@@ -29,8 +29,10 @@ pub(crate) async fn run(args: &SubmitArgs, client: &Client, output: Output) -> R
 
 fn body(args: &SubmitArgs) -> Result<Value, Failure> {
     if let Some(file) = &args.file {
-        let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-        let body = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+        let body = serde_json::from_str(&text)
+            .with_context(|| format!("{} is not JSON", file.display()))?;
         return Ok(body);
     }
     let (Some(source), Some(destination)) = (&args.source, &args.destination) else {
@@ -58,7 +60,9 @@ fn body(args: &SubmitArgs) -> Result<Value, Failure> {
 
 /// The source is not where the user says.
 pub(crate) fn missing(source: &str) -> Failure {
-    let folder = std::env::current_dir().map(|folder| folder.display().to_string()).unwrap_or_default();
+    let folder = std::env::current_dir()
+        .map(|folder| folder.display().to_string())
+        .unwrap_or_default();
     Failure::not_found(format!("source not found: {source}\n  looked in {folder}"))
         .hint("paths are relative to the current folder; for S3 use s3://bucket/key")
 }

@@ -6,7 +6,8 @@ use tracing_subscriber::EnvFilter;
 
 /// Starts logging.
 pub(crate) fn init(default: &str) {
-    let filter = EnvFilter::try_from_env("NOMMER_LOG").unwrap_or_else(|_unset| EnvFilter::new(default));
+    let filter =
+        EnvFilter::try_from_env("NOMMER_LOG").unwrap_or_else(|_unset| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)

@@ -24,17 +24,29 @@ pub(crate) struct JobBar {
 
 impl JobBar {
     pub(crate) fn new(output: Output) -> Self {
-        let bar = if output.bars() { ProgressBar::new(1_000) } else { ProgressBar::hidden() };
+        let bar = if output.bars() {
+            ProgressBar::new(1_000)
+        } else {
+            ProgressBar::hidden()
+        };
         let template = "{prefix:11} {bar:32} {msg}";
         bar.set_style(ProgressStyle::with_template(template).expect("the template is well formed"));
-        Self { bar, output, last: None }
+        Self {
+            bar,
+            output,
+            last: None,
+        }
     }
 
     /// Shows where the job is. `round` tells attempts apart.
     pub(crate) fn show(&mut self, state: StateName, round: u32, progress: Option<&Progress>) {
         self.bar.set_prefix(state.to_string());
         if let Some(progress) = progress {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100, times ten")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "0 to 100, times ten"
+            )]
             self.bar.set_position((progress.percent * 10.0) as u64);
             self.bar.set_message(words(progress));
         }
@@ -58,7 +70,11 @@ fn words(progress: &Progress) -> String {
     ];
     words.extend(progress.fps.map(|fps| format!("{fps:.0} fps")));
     words.extend(progress.speed.map(|speed| format!("{speed:.1}x")));
-    words.extend(progress.eta_seconds.map(|eta| format!("eta {}:{:02}", eta / 60, eta % 60)));
+    words.extend(
+        progress
+            .eta_seconds
+            .map(|eta| format!("eta {}:{:02}", eta / 60, eta % 60)),
+    );
     words.join("  ")
 }
 
@@ -66,18 +82,35 @@ fn words(progress: &Progress) -> String {
 pub(crate) fn describe(output: &Published, source_bytes: Option<u64>) -> String {
     let mut words = vec![HumanBytes(output.bytes).to_string()];
     if let Some(source_bytes) = source_bytes.filter(|bytes| *bytes > 0) {
-        words.push(format!("({} % of the source)", output.bytes.saturating_mul(100) / source_bytes));
+        words.push(format!(
+            "({} % of the source)",
+            output.bytes.saturating_mul(100) / source_bytes
+        ));
     }
-    words.extend(output.width.zip(output.height).map(|(width, height)| format!("{width}x{height}")));
+    words.extend(
+        output
+            .width
+            .zip(output.height)
+            .map(|(width, height)| format!("{width}x{height}")),
+    );
     words.extend(output.video_codec.clone());
     words.extend(output.audio_codec.clone());
     words.extend(output.duration.map(|seconds| format!("{seconds:.1} s")));
-    let url = output.url.strip_prefix("file://").map_or(output.url.as_str(), |path| Path::new(path).to_str().unwrap_or(path));
+    let url = output
+        .url
+        .strip_prefix("file://")
+        .map_or(output.url.as_str(), |path| {
+            Path::new(path).to_str().unwrap_or(path)
+        });
     format!("{url}  {}", words.join("  "))
 }
 
 /// Follows a job until it has ended.
-pub(crate) async fn until_ended(client: &Client, id: &str, output: Output) -> Result<JobView, Failure> {
+pub(crate) async fn until_ended(
+    client: &Client,
+    id: &str,
+    output: Output,
+) -> Result<JobView, Failure> {
     let mut bar = JobBar::new(output);
     loop {
         let job = client.job(id).await?;
@@ -110,5 +143,8 @@ pub(crate) fn conclude(job: &JobView, output: Output) -> Result<(), Failure> {
         Some(error) => (error.to_string(), error.hint.clone()),
         None => (job.state_details.clone(), None),
     };
-    Err(Failure::job(format!("job {} ended {}: {reason}", job.id, job.state), hint))
+    Err(Failure::job(
+        format!("job {} ended {}: {reason}", job.id, job.state),
+        hint,
+    ))
 }

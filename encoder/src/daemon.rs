@@ -64,7 +64,7 @@ struct Shared {
 impl<B, M, P> Daemon<B, P>
 where
     B: Backend,
-    M: MediaStorage,
+    M: MediaStorage + 'static,
     P: Fn() -> Result<Pipeline<M>, JobError> + Send + Sync + 'static,
 {
     /// Runs until it is idle for too long, told to drain through its row, or asked to end.
@@ -166,7 +166,7 @@ async fn work<B, M, P>(
     slot: OwnedSemaphorePermit,
 ) where
     B: Backend,
-    M: MediaStorage,
+    M: MediaStorage + 'static,
     P: Fn() -> Result<Pipeline<M>, JobError> + Sync,
 {
     let id = delivery.job_id.clone();
@@ -269,7 +269,7 @@ impl Row {
         match written {
             Ok(version) => self.version = version,
             Err(error) => {
-                tracing::warn!(error = ?error, "the instance's heartbeat was not written")
+                tracing::warn!(error = ?error, "the instance's heartbeat was not written");
             }
         }
         if self.instance.drain_requested {

@@ -9,20 +9,21 @@ use nommer_core::{
     error::{Code, JobError},
     job::{Output, Report},
     options::OptionPolicy,
-    plan::{OUTPUT_FILE, Plan, SOURCE_FILE},
+    plan::{OUTPUT_FILE, Plan, SOURCE_FILE, plan},
     ports::{MediaError, MediaStorage, ObjectFacts},
     probe::Probe,
     progress::{self, Line, Progress, Tracker},
     spec::JobSpec,
     uri::MediaUri,
 };
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     child::{Patience, Pulse},
     sandbox::Limits,
     steps,
-    tools::Tools,
+    tools::{Run, Tools},
     workspace::Workspace,
 };
 
@@ -84,13 +85,6 @@ pub trait Observer: Send {
     fn publishing(&mut self) -> impl Future<Output = Result<(), Stop>> + Send;
 }
 
-/// What was learnt of the source.
-struct Source {
-    facts: ObjectFacts,
-    demuxer: &'static str,
-    probe: Probe,
-}
-
 impl<M: MediaStorage> Pipeline<M> {
     /// Runs one attempt in a fresh work folder. Canceling ends FFmpeg at once.
     pub async fn run(
@@ -100,81 +94,105 @@ impl<M: MediaStorage> Pipeline<M> {
         cancel: &CancellationToken,
         observer: &mut impl Observer,
     ) -> Result<Vec<Output>, Stop> {
+        let attempt = Attempt {
+            pipeline: self,
+            request,
+            work,
+            cancel,
+        };
+        attempt.run(observer).await
+    }
+}
+
+/// What was learnt of the source.
+struct Source {
+    facts: ObjectFacts,
+    demuxer: &'static str,
+    probe: Probe,
+    /// Bytes that were free before it was fetched.
+    room: u64,
+}
+
+struct Attempt<'a, M> {
+    pipeline: &'a Pipeline<M>,
+    request: &'a Request,
+    work: &'a Workspace,
+    cancel: &'a CancellationToken,
+}
+
+impl<M: MediaStorage> Attempt<'_, M> {
+    async fn run(&self, observer: &mut impl Observer) -> Result<Vec<Output>, Stop> {
+        let Pipeline {
+            storage,
+            tools,
+            options,
+            ..
+        } = self.pipeline;
+        let destination = &self.request.destination;
         // The destination as it is now: what is published later replaces exactly this.
-        let before = self
-            .storage
-            .stat(&request.destination)
+        let before = storage
+            .stat(destination)
             .await
-            .map_err(destination_error)?;
-        let (source, room) = self.fetch(request, work, cancel).await?;
-        let plan =
-            nommer_core::plan::plan(&request.spec, &source.probe, source.demuxer, &self.options)?;
+            .map_err(|error| destination_error(&error))?;
+        let source = self.fetch().await?;
+        let plan = plan(&self.request.spec, &source.probe, source.demuxer, options)?;
         observer
-            .encoding(self.report(&plan, &source, work).await?)
+            .encoding(self.report(&plan, &source).await?)
             .await?;
-        self.encode(&plan, &source.probe, (work, room), cancel, observer)
-            .await?;
+        self.encode(&plan, &source, observer).await?;
         observer.uploading().await?;
-        let output = steps::look_at_output(&self.tools, work, cancel).await?;
-        let segments = steps::relocate(&plan, work).await?;
-        let file = work.file(OUTPUT_FILE);
-        let staged = self.storage.stage(&request.destination, &file, &segments);
-        let staged = canceled_or(cancel, staged)
-            .await?
-            .map_err(destination_error)?;
+        let output = steps::look_at_output(tools, self.work, self.cancel).await?;
+        let segments = steps::relocate(&plan, self.work).await?;
+        let file = self.work.file(OUTPUT_FILE);
+        let staging = self.unless_canceled(storage.stage(destination, &file, &segments));
+        let staged = staging.await?.map_err(|error| destination_error(&error))?;
         if let Err(stop) = observer.publishing().await {
-            self.storage.discard(staged).await;
+            storage.discard(staged).await;
             return Err(stop);
         }
-        let etag = self
-            .storage
-            .commit(staged, before.as_ref())
-            .await
-            .map_err(destination_error)?;
+        let committed = storage.commit(staged, before.as_ref()).await;
         let output = Output {
-            url: request.destination.redacted(),
-            etag,
+            url: destination.redacted(),
+            etag: committed.map_err(|error| destination_error(&error))?,
             ..output
         };
         Ok(vec![output])
     }
 
-    async fn fetch(
-        &self,
-        request: &Request,
-        work: &Workspace,
-        cancel: &CancellationToken,
-    ) -> Result<(Source, u64), Stop> {
-        let expected = self
-            .storage
-            .stat(&request.source)
+    async fn fetch(&self) -> Result<Source, Stop> {
+        let (storage, uri) = (&self.pipeline.storage, &self.request.source);
+        let found = storage
+            .stat(uri)
             .await
-            .map_err(source_error)?;
-        let expected = expected
-            .ok_or_else(|| source_error(MediaError::NotFound(request.source.redacted())))?;
-        let room = work.need_room(expected.bytes.unwrap_or(0))?;
-        let file = work.file(SOURCE_FILE);
-        let pinned = request.source_etag.as_deref().or(expected.etag.as_deref());
-        let fetching = self.storage.fetch(&request.source, pinned, &file);
-        let facts = canceled_or(cancel, fetching).await?.map_err(source_error)?;
+            .map_err(|error| source_error(&error))?;
+        let found = found.ok_or_else(|| source_error(&MediaError::NotFound(uri.redacted())))?;
+        let room = self.work.need_room(found.bytes.unwrap_or(0))?;
+        let file = self.work.file(SOURCE_FILE);
+        let pinned = self
+            .request
+            .source_etag
+            .as_deref()
+            .or(found.etag.as_deref());
+        let fetching = self.unless_canceled(storage.fetch(uri, pinned, &file));
+        let facts = fetching.await?.map_err(|error| source_error(&error))?;
         let demuxer = steps::sniff(&file)?;
-        let probe = steps::probe(&self.tools, work, SOURCE_FILE, demuxer, cancel).await?;
-        Ok((
-            Source {
-                facts,
-                demuxer,
-                probe,
-            },
+        let probe = steps::probe(
+            &self.pipeline.tools,
+            self.work,
+            SOURCE_FILE,
+            demuxer,
+            self.cancel,
+        )
+        .await?;
+        Ok(Source {
+            facts,
+            demuxer,
+            probe,
             room,
-        ))
+        })
     }
 
-    async fn report(
-        &self,
-        plan: &Plan,
-        source: &Source,
-        work: &Workspace,
-    ) -> Result<Report, JobError> {
+    async fn report(&self, plan: &Plan, source: &Source) -> Result<Report, JobError> {
         let resolved = plan.passes.iter().map(|pass| {
             let program = std::iter::once("ffmpeg".to_owned());
             program.chain(pass.args.iter().cloned()).collect()
@@ -182,7 +200,7 @@ impl<M: MediaStorage> Pipeline<M> {
         Ok(Report {
             resolved: resolved.collect(),
             warnings: plan.warnings.clone(),
-            ffmpeg_version: Some(self.tools.version(work.folder()).await?),
+            ffmpeg_version: Some(self.pipeline.tools.version(self.work.folder()).await?),
             source_bytes: source.facts.bytes,
             source_etag: source.facts.etag.clone(),
             source_seconds: source.probe.duration.map(|duration| duration.as_secs_f64()),
@@ -192,26 +210,28 @@ impl<M: MediaStorage> Pipeline<M> {
     async fn encode(
         &self,
         plan: &Plan,
-        probe: &Probe,
-        (work, room): (&Workspace, u64),
-        cancel: &CancellationToken,
+        source: &Source,
         observer: &mut impl Observer,
     ) -> Result<(), Stop> {
         let weights = plan.passes.iter().map(|pass| pass.weight).collect();
-        let mut tracker = Tracker::new(weights, probe.duration);
-        let begun = tokio::time::Instant::now();
+        let mut tracker = Tracker::new(weights, source.probe.duration);
+        let begun = Instant::now();
         for (number, pass) in plan.passes.iter().enumerate() {
             if number > 0 {
                 tracker.next_pass();
             }
-            let limits = Limits {
-                file_bytes: Some(room),
-                ..Limits::default()
-            };
-            let patience = Patience {
-                stall: self.stall_limit,
-                wall: self.time_limit.saturating_sub(begun.elapsed()),
-                ..Patience::default()
+            let run = Run {
+                folder: self.work.folder(),
+                args: pass.args.clone(),
+                limits: Limits {
+                    file_bytes: Some(source.room),
+                    ..Limits::default()
+                },
+                patience: Patience {
+                    stall: self.pipeline.stall_limit,
+                    wall: self.pipeline.time_limit.saturating_sub(begun.elapsed()),
+                    ..Patience::default()
+                },
             };
             let mut report = progress::Report::default();
             let mut furthest = (None, None);
@@ -229,34 +249,27 @@ impl<M: MediaStorage> Pipeline<M> {
                 furthest = now;
                 pulse
             };
-            let args = pass.args.clone();
-            self.tools
-                .encode(
-                    work.folder(),
-                    args,
-                    (limits, patience),
-                    cancel,
-                    &mut on_line,
-                )
+            self.pipeline
+                .tools
+                .encode(run, self.cancel, &mut on_line)
                 .await?;
         }
         Ok(())
     }
-}
 
-/// Stops waiting when the attempt is canceled.
-async fn canceled_or<T>(
-    cancel: &CancellationToken,
-    work: impl Future<Output = T>,
-) -> Result<T, Stop> {
-    match cancel.run_until_cancelled(work).await {
-        Some(done) => Ok(done),
-        None => Err(JobError::new(Code::Interrupted, "the attempt was stopped").into()),
+    /// Stops waiting when the attempt is canceled.
+    async fn unless_canceled<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        let stopped = || JobError::new(Code::Interrupted, "the attempt was stopped");
+        Ok(self
+            .cancel
+            .run_until_cancelled(work)
+            .await
+            .ok_or_else(stopped)?)
     }
 }
 
-fn source_error(error: MediaError) -> JobError {
-    let code = match &error {
+fn source_error(error: &MediaError) -> JobError {
+    let code = match error {
         MediaError::NotFound(_) => Code::SourceNotFound,
         MediaError::Forbidden(_) => Code::SourceForbidden,
         MediaError::Changed(_) => Code::SourceChanged,
@@ -267,8 +280,8 @@ fn source_error(error: MediaError) -> JobError {
     JobError::new(code, error.to_string())
 }
 
-fn destination_error(error: MediaError) -> JobError {
-    let code = match &error {
+fn destination_error(error: &MediaError) -> JobError {
+    let code = match error {
         MediaError::NotFound(_) | MediaError::Forbidden(_) | MediaError::Unusable(_) => {
             Code::DestForbidden
         }

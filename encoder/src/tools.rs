@@ -32,6 +32,19 @@ pub struct Tools {
     sandbox: Sandbox,
 }
 
+/// One run of a program.
+#[derive(Debug)]
+pub(crate) struct Run<'a> {
+    /// Where: all that it may write to.
+    pub(crate) folder: &'a Path,
+    /// With these arguments.
+    pub(crate) args: Vec<String>,
+    /// With no more than this.
+    pub(crate) limits: Limits,
+    /// For no longer than this.
+    pub(crate) patience: Patience,
+}
+
 impl Tools {
     /// Looks for `ffmpeg` by name in `PATH` or at a path, and for `ffprobe` beside it or in `PATH`.
     pub fn find(ffmpeg: &Path, sandbox: SandboxMode) -> Result<Self, JobError> {
@@ -115,7 +128,16 @@ impl Tools {
             wall: PROBE_LIMIT,
             ..Patience::default()
         };
-        let invocation = invocation(program, args, folder, Limits::default(), patience);
+        let limits = Limits::default();
+        let invocation = invocation(
+            program,
+            Run {
+                folder,
+                args,
+                limits,
+                patience,
+            },
+        );
         let (finished, captured) = capture(&self.sandbox, &invocation, cancel, PROBE_BYTES).await;
         match finished.outcome {
             Outcome::Success if captured.truncated => Err(JobError::new(
@@ -127,16 +149,14 @@ impl Tools {
         }
     }
 
-    /// Runs FFmpeg in this folder. Each line of its progress goes to `on_line`.
+    /// Runs FFmpeg. Each line of its progress goes to `on_line`.
     pub(crate) async fn encode(
         &self,
-        folder: &Path,
-        args: Vec<String>,
-        (limits, patience): (Limits, Patience),
+        run: Run<'_>,
         cancel: &CancellationToken,
         on_line: &mut (dyn FnMut(&str) -> Pulse + Send),
     ) -> Result<(), JobError> {
-        let invocation = invocation(&self.ffmpeg, args, folder, limits, patience);
+        let invocation = invocation(&self.ffmpeg, run);
         let finished = follow(&self.sandbox, &invocation, cancel, on_line).await;
         match finished.outcome {
             Outcome::Success => Ok(()),
@@ -162,29 +182,26 @@ impl Tools {
             -f lavfi -i sine=frequency=440:duration=10 -c:v libx264 -preset ultrafast -c:a aac -shortest -f mov";
         let mut args: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
         args.push(format!("file:{part}"));
-        let limits = (Limits::default(), Patience::default());
-        self.encode(folder, args, limits, &CancellationToken::new(), &mut |_| {
-            Pulse::Unchanged
-        })
-        .await?;
+        let run = Run {
+            folder,
+            args,
+            limits: Limits::default(),
+            patience: Patience::default(),
+        };
+        self.encode(run, &CancellationToken::new(), &mut |_| Pulse::Unchanged)
+            .await?;
         std::fs::rename(folder.join(part), file).map_err(|error| {
             JobError::new(Code::Internal, format!("make {}: {error}", file.display()))
         })
     }
 }
 
-fn invocation(
-    program: &Path,
-    args: Vec<String>,
-    folder: &Path,
-    limits: Limits,
-    patience: Patience,
-) -> Invocation {
+fn invocation(program: &Path, run: Run<'_>) -> Invocation {
     Invocation {
         program: program.to_owned(),
-        args: args.into_iter().map(OsString::from).collect(),
-        job_dir: folder.to_owned(),
-        limits,
-        patience,
+        args: run.args.into_iter().map(OsString::from).collect(),
+        job_dir: run.folder.to_owned(),
+        limits: run.limits,
+        patience: run.patience,
     }
 }

@@ -96,7 +96,7 @@ impl Workspace {
     /// Bytes that files may still take here.
     pub fn free_bytes(&self) -> io::Result<u64> {
         let disk = statvfs(&self.folder)?;
-        Ok(u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size())))
+        Ok(disk.blocks_available().saturating_mul(disk.fragment_size()))
     }
 
     /// Checks that there is room for a source of this size and an output as large, before any work is done. Gives the room.

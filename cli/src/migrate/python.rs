@@ -18,13 +18,17 @@ fn assignment(line: &str) -> Option<(String, Value)> {
     let (name, value) = line.split_once('=')?;
     let name = name.trim_end();
     let legal = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    let is_name = name.starts_with(|first: char| first.is_ascii_uppercase()) && name.bytes().all(legal);
+    let is_name =
+        name.starts_with(|first: char| first.is_ascii_uppercase()) && name.bytes().all(legal);
     (is_name && !value.starts_with('=')).then(|| (name.to_owned(), parse(value.trim())))
 }
 
 fn parse(text: &str) -> Value {
     for quote in ['\'', '"'] {
-        if let Some((quoted, _)) = text.strip_prefix(quote).and_then(|rest| rest.split_once(quote)) {
+        if let Some((quoted, _)) = text
+            .strip_prefix(quote)
+            .and_then(|rest| rest.split_once(quote))
+        {
             return Value::Text(quoted.to_owned());
         }
     }
@@ -38,7 +42,9 @@ fn parse(text: &str) -> Value {
 
 /// `3600 * 9`
 fn product(text: &str) -> Option<u64> {
-    text.split('*').try_fold(1_u64, |product, factor| product.checked_mul(factor.trim().parse().ok()?))
+    text.split('*').try_fold(1_u64, |product, factor| {
+        product.checked_mul(factor.trim().parse().ok()?)
+    })
 }
 
 #[cfg(test)]
@@ -47,7 +53,8 @@ mod tests {
 
     #[test]
     fn only_plain_assignments_are_read() {
-        let text = "A = 1\nB='x#y' # z\n  C = 3\nD == 4\nE = os.environ['X']\nF = 60 * 60\nimport os\n";
+        let text =
+            "A = 1\nB='x#y' # z\n  C = 3\nD == 4\nE = os.environ['X']\nF = 60 * 60\nimport os\n";
         let read = assignments(text);
         let names: Vec<_> = read.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["A", "B", "E", "F"]);

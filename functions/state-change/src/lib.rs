@@ -45,7 +45,7 @@ impl<N: Notifier> StateChange<N> {
             match self.deliver(backend, &delivery.job_id).await {
                 Ok(()) => backend.state_queue().delete(&delivery.receipt).await?,
                 Err(error) => {
-                    tracing::warn!(job.id = %delivery.job_id, error = ?error, "notifications are tried again later")
+                    tracing::warn!(job.id = %delivery.job_id, error = ?error, "notifications are tried again later");
                 }
             }
         }
@@ -69,11 +69,13 @@ impl<N: Notifier> StateChange<N> {
             return Ok(());
         }
         let url = open_url(backend, &job, target).await?;
+        let to = Receiver {
+            job: &job,
+            target,
+            url,
+        };
         for notification in due {
-            match self
-                .attempt(backend, &job, target, &url, notification)
-                .await
-            {
+            match self.attempt(backend, &to, notification).await {
                 Ok(Some(next)) => come_back(backend, id, next).await?,
                 // Another run has this one in hand.
                 Ok(None) | Err(StoreError::Conflict) => {}
@@ -87,9 +89,7 @@ impl<N: Notifier> StateChange<N> {
     async fn attempt<B: Backend>(
         &self,
         backend: &B,
-        job: &Job,
-        target: &NotifyTarget,
-        url: &NotifyUrl,
+        to: &Receiver<'_>,
         read: Notification,
     ) -> Result<Option<Timestamp>, StoreError> {
         let now = Timestamp::now();
@@ -97,8 +97,8 @@ impl<N: Notifier> StateChange<N> {
         begun.begin(now);
         backend.store().put_notification(&begun, &read).await?;
 
-        let message = begun.message(job, target.format, &self.signing_secret, now);
-        let reply = self.notifier.post(url, &message).await;
+        let message = begun.message(to.job, to.target.format, &self.signing_secret, now);
+        let reply = self.notifier.post(&to.url, &message).await;
         let mut settled = begun.clone();
         settled.settle(Answer {
             at: Timestamp::now(),
@@ -106,7 +106,7 @@ impl<N: Notifier> StateChange<N> {
             excerpt: reply.excerpt,
         });
         tracing::info!(
-            job.id = %job.id,
+            job.id = %to.job.id,
             sequence = settled.sequence,
             attempt = settled.attempts,
             http.status = reply.status,
@@ -116,6 +116,14 @@ impl<N: Notifier> StateChange<N> {
         backend.store().put_notification(&settled, &begun).await?;
         Ok(settled.next_attempt_at)
     }
+}
+
+/// Whom a job's notifications go to.
+struct Receiver<'a> {
+    job: &'a Job,
+    target: &'a NotifyTarget,
+    /// With its secret.
+    url: NotifyUrl,
 }
 
 async fn open_url<B: Backend>(

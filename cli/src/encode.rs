@@ -1,0 +1,179 @@
+//! `nommer encode`: the pipeline of the encoder in the foreground, without server, table or queue.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use nommer_core::{
+    job::{Report, StateName},
+    presets,
+    progress::Progress,
+    spec::{JobSpec, SpecRules, parse_v1},
+    uri::{MediaUri, UriRules},
+};
+use nommer_encoder::{
+    pipeline::{Observer, Request, Stop},
+    workspace::WorkRoot,
+};
+use nommer_http::HttpSource;
+use nommer_local::FolderStorage;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    args::EncodeArgs,
+    config::{Config, address},
+    dev, encoder,
+    failure::Failure,
+    output::Output,
+    submit::missing,
+    watch::{JobBar, describe},
+};
+
+/// The user's own files: whatever the user may read and write, the command may.
+const EVERYWHERE: &str = "/";
+
+pub(crate) async fn run(args: &EncodeArgs, config: &Config, output: Output) -> Result<(), Failure> {
+    if !args.source.is_file() {
+        return Err(missing(&args.source.display().to_string()));
+    }
+    let destination = args
+        .destination
+        .clone()
+        .unwrap_or_else(|| beside(&args.source, &args.preset));
+    let request = request(args, &destination, config)?;
+    let storage = encoder::Storage {
+        file: FolderStorage::new(vec![PathBuf::from(EVERYWHERE)]),
+        http: HttpSource::new(dev::network_rules(&config.settings, None))
+            .context("prepare the HTTP client")?,
+    };
+    let pipeline = encoder::pipeline(&config.settings, storage)?;
+    let instance = format!("encode-{}", Uuid::now_v7().simple());
+    let root =
+        WorkRoot::open(&config.data_dir.join("work"), &instance).context("make a work folder")?;
+    let work = root.attempt("foreground").context("make a work folder")?;
+
+    let cancel = CancellationToken::new();
+    let mut foreground = Foreground {
+        bar: JobBar::new(output),
+        state: StateName::Downloading,
+        output,
+        report: Report::default(),
+    };
+    foreground.show(None);
+    let run = pipeline.run(&request, &work, &cancel, &mut foreground);
+    tokio::pin!(run);
+    let outcome = tokio::select! {
+        outcome = &mut run => outcome,
+        _ = tokio::signal::ctrl_c() => {
+            cancel.cancel();
+            // FFmpeg is ended and the work folder removed before this returns.
+            run.await.ok();
+            return Err(Failure::interrupted());
+        }
+    };
+    foreground.bar.clear();
+    let outputs = match outcome {
+        Ok(outputs) => outputs,
+        Err(Stop::Failed(error)) => return Err(error.into()),
+        Err(Stop::Refused) => unreachable!("the foreground refuses no step"),
+    };
+    if output.json {
+        return Ok(
+            output.json(&json!({"outputs": outputs, "warnings": foreground.report.warnings}))?
+        );
+    }
+    for published in &outputs {
+        output.data(describe(published, foreground.report.source_bytes));
+    }
+    Ok(())
+}
+
+/// `clip.mov` → `clip.web-mp4-720p.mp4`
+fn beside(source: &Path, preset: &str) -> PathBuf {
+    let stem = source.file_stem().unwrap_or_default().to_string_lossy();
+    source.with_file_name(format!("{stem}.{}.mp4", preset.replace('/', "-")))
+}
+
+fn request(args: &EncodeArgs, destination: &Path, config: &Config) -> Result<Request, Failure> {
+    let text = |path: &Path| {
+        path.to_str()
+            .map(str::to_owned)
+            .ok_or_else(|| Failure::usage("the path is not UTF-8 text"))
+    };
+    let mut body = json!({"source_path": address(&text(&args.source)?)?, "dest_path": address(&text(destination)?)?});
+    match &args.job_options {
+        Some(file) => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("read {}", file.display()))?;
+            body["job_options"] = serde_json::from_str::<Value>(&text)
+                .with_context(|| format!("read {}", file.display()))?;
+        }
+        None if presets::find(&args.preset).is_some() => body["preset"] = json!(args.preset),
+        None => {
+            return Err(
+                Failure::not_found(format!("there is no preset {:?}", args.preset))
+                    .hint("see `nommer presets`"),
+            );
+        }
+    }
+    let network = dev::network_rules(&config.settings, None);
+    let rules = SpecRules {
+        uris: UriRules::local(network.clone(), vec![PathBuf::from(EVERYWHERE)]),
+        network,
+        options: dev::option_policy(&config.settings),
+        legacy_notify_format: None,
+    };
+    let checked =
+        parse_v1(&body, &rules).map_err(|refused| Failure::from(refused.error).as_usage())?;
+    let spec: JobSpec = checked.spec;
+    let (source, destination): (MediaUri, MediaUri) =
+        (spec.source_path.clone(), spec.dest_path.clone());
+    Ok(Request {
+        spec,
+        source,
+        destination,
+        source_etag: None,
+    })
+}
+
+/// Shows the steps and refuses none.
+struct Foreground {
+    bar: JobBar,
+    state: StateName,
+    output: Output,
+    report: Report,
+}
+
+impl Foreground {
+    fn show(&mut self, progress: Option<&Progress>) {
+        self.bar.show(self.state, 1, progress);
+    }
+}
+
+impl Observer for Foreground {
+    async fn encoding(&mut self, report: Report) -> Result<(), Stop> {
+        for warning in &report.warnings {
+            self.output
+                .note(format!("warning: {} ({})", warning.detail, warning.code));
+        }
+        self.report = report;
+        self.state = StateName::Encoding;
+        self.show(None);
+        Ok(())
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.show(Some(&progress));
+    }
+
+    async fn uploading(&mut self) -> Result<(), Stop> {
+        self.state = StateName::Uploading;
+        self.show(None);
+        Ok(())
+    }
+
+    async fn publishing(&mut self) -> Result<(), Stop> {
+        Ok(())
+    }
+}

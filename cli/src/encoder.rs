@@ -1,0 +1,99 @@
+//! The role of an encoder process in local mode: the daemon over the embedded adapters.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use nommer_core::{error::JobError, fleet::idle_limit, id::InstanceId, settings::Settings};
+use nommer_encoder::{
+    daemon::{Daemon, Shutdown},
+    heartbeat::LeaseTimes,
+    pipeline::Pipeline,
+    storage::ByScheme,
+    tools::Tools,
+    worker::Worker,
+    workspace::WorkRoot,
+};
+use nommer_http::HttpSource;
+use nommer_local::{FolderStorage, Local, launched_as};
+use tokio::signal::unix::{SignalKind, signal};
+use uuid::Uuid;
+
+use crate::{dev, failure::Failure};
+
+/// The variable that hands the server's settings on, so that both work by the same ones.
+pub(crate) const SETTINGS_VARIABLE: &str = "NOMMER_SETTINGS";
+
+/// Storage of local mode.
+pub(crate) type Storage = ByScheme<FolderStorage, HttpSource>;
+
+/// Runs until it is idle or asked to end.
+pub(crate) async fn run() -> Result<(), Failure> {
+    let text = std::env::var(SETTINGS_VARIABLE)
+        .map_err(|_unset| Failure::usage("encoders are started by the system; run `nommer dev`"))?;
+    let settings: Settings =
+        serde_json::from_str(&text).context("read the settings of the server")?;
+    let data_dir = settings
+        .local
+        .data_dir
+        .clone()
+        .context("the settings name no data folder")?;
+    let local = Local::open(&data_dir).map_err(anyhow::Error::from)?;
+    let instance = launched_as().unwrap_or_else(|| InstanceId::local(Uuid::now_v7()));
+    local
+        .register_process(&instance)
+        .await
+        .context("write down this process")?;
+
+    let root = WorkRoot::open(&local.folder().join("work"), instance.as_str())
+        .context("make the work folder")?;
+    let (storage, own) = (storage(&settings, &data_dir)?, settings.clone());
+    let worker = Worker {
+        backend: Arc::new(local),
+        pipeline: move || pipeline(&own, storage.clone()),
+        instance,
+        root,
+        times: LeaseTimes {
+            heartbeat: settings.encoder.heartbeat,
+            lease: settings.encoder.lease,
+        },
+        // All processes of one machine have one clock.
+        margin: Duration::ZERO,
+    };
+    let daemon = Daemon {
+        worker: Arc::new(worker),
+        slots: settings.fleet.jobs_per_instance,
+        idle_limit: idle_limit(&settings.fleet, settings.fleet.billed_boot),
+    };
+    Ok(daemon.run(terminated()).await.context("run the encoder")?)
+}
+
+/// SIGTERM gives jobs back at once: whoever sends it wants the machine.
+async fn terminated() -> Shutdown {
+    let mut terminate = signal(SignalKind::terminate()).expect("a signal handler can be set up");
+    terminate.recv().await;
+    Shutdown::Release
+}
+
+/// Where media comes from and goes to in local mode.
+pub(crate) fn storage(settings: &Settings, data_dir: &Path) -> Result<Storage, Failure> {
+    Ok(ByScheme {
+        file: FolderStorage::new(dev::folders(settings, data_dir)?),
+        http: HttpSource::new(dev::network_rules(settings, None))
+            .context("prepare the HTTP client")?,
+    })
+}
+
+/// What runs attempts on this machine, if it can run any.
+pub(crate) fn pipeline(
+    settings: &Settings,
+    storage: Storage,
+) -> Result<Pipeline<Storage>, JobError> {
+    let tools = Tools::find(&settings.ffmpeg.path, settings.ffmpeg.sandbox)?;
+    Ok(Pipeline {
+        storage,
+        tools,
+        options: dev::option_policy(settings),
+        time_limit: settings.jobs.time_limit,
+        stall_limit: settings.encoder.stall_limit,
+    })
+}
