@@ -100,8 +100,12 @@ pub(crate) struct DevArgs {
     pub(crate) listen: Option<String>,
 
     /// Encode a clip through the API at once: FILE, or one that is made for it.
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
-    pub(crate) demo: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[expect(
+        clippy::option_option,
+        reason = "absent, present, and present with a file are three things"
+    )]
+    pub(crate) demo: Option<Option<PathBuf>>,
 
     /// With --demo: exit when the demo is done; 0 only if all of it worked.
     #[arg(long, requires = "demo")]
@@ -166,7 +170,7 @@ pub(crate) struct SimulateArgs {
     #[arg(long, conflicts_with = "trace")]
     pub(crate) workload: Option<String>,
 
-    /// Jobs of your own: a CSV file with the columns arrival_secs,work_secs.
+    /// Jobs of your own: a CSV file with the columns `arrival_secs,work_secs`.
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
 

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use nommer_core::{
-    api::{JobView, Page, Problem},
+    api::{DeliveryView, JobView, Page, Problem},
     job::StateName,
 };
 use reqwest::{Client as Http, RequestBuilder, Response};
@@ -93,7 +93,7 @@ impl Client {
         .map(drop)
     }
 
-    pub(crate) async fn deliveries(&self, id: &str) -> Result<Page<Value>, Failure> {
+    pub(crate) async fn deliveries(&self, id: &str) -> Result<Page<DeliveryView>, Failure> {
         self.json(
             self.http
                 .get(self.url("/v1/webhook-deliveries"))

@@ -28,7 +28,7 @@ pub(crate) struct Config {
 impl Config {
     /// Reads all layers.
     pub(crate) fn load(common: &Common) -> Result<Self, Failure> {
-        let mut settings: Settings = layers().extract().map_err(explain)?;
+        let mut settings: Settings = layers().extract().map_err(|error| explain(&error))?;
         settings
             .validate()
             .map_err(|error| Failure::usage(error.to_string()))?;
@@ -47,17 +47,19 @@ impl Config {
 }
 
 fn layers() -> Figment {
-    let mut figment = Figment::from(Serialized::defaults(Settings::local()))
-        .merge(Toml::file_exact("/etc/nommer/nommer.toml"));
-    if let Some(folder) = user_folder("XDG_CONFIG_HOME", ".config") {
-        figment = figment.merge(Toml::file_exact(folder.join("nommer/nommer.toml")));
-    }
+    let system = Some(PathBuf::from("/etc/nommer"));
+    let user = user_folder("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("nommer"));
+    let here = std::env::current_dir().ok();
+    let defaults = Figment::from(Serialized::defaults(Settings::local()));
+    // A file that is not there is an empty layer. Whole paths, because a bare name would be looked for in parent folders too.
+    let files = [system, user, here]
+        .into_iter()
+        .flatten()
+        .map(|folder| Toml::file(folder.join("nommer.toml")));
     let environment = Env::prefixed(PREFIX)
         .filter(|key| key.as_str().contains(SEPARATOR))
         .split(SEPARATOR);
-    figment
-        .merge(Toml::file_exact("nommer.toml"))
-        .merge(environment)
+    files.fold(defaults, Figment::merge).merge(environment)
 }
 
 /// A folder after the XDG base directory specification.
@@ -79,7 +81,7 @@ fn default_data_dir() -> Result<PathBuf, Failure> {
 }
 
 /// Names the setting, where it came from, and the nearest setting that exists.
-fn explain(error: figment::Error) -> Failure {
+fn explain(error: &figment::Error) -> Failure {
     let origin = error
         .metadata
         .as_ref()

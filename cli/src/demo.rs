@@ -80,7 +80,7 @@ async fn note(State(seen): State<Arc<Mutex<Vec<String>>>>, RawQuery(query): RawQ
 /// Runs the demo on a system that has started.
 pub(crate) async fn run(
     system: &System,
-    file: &Path,
+    file: Option<&Path>,
     receiver: Receiver,
     api: SocketAddr,
     output: Output,
@@ -123,8 +123,8 @@ pub(crate) async fn run(
 }
 
 /// The given file, or a clip that is made once.
-async fn source(system: &System, file: &Path) -> Result<PathBuf, Failure> {
-    if !file.as_os_str().is_empty() {
+async fn source(system: &System, file: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(file) = file {
         let file = std::path::absolute(file).context("find the file")?;
         return if file.is_file() {
             Ok(file)
@@ -139,7 +139,8 @@ async fn source(system: &System, file: &Path) -> Result<PathBuf, Failure> {
     if !clip.exists() {
         std::fs::create_dir_all(system.data_dir.join("demo"))
             .context("make a folder for the demo")?;
-        let tools = nommer_encoder::tools::Tools::find(&system.settings.ffmpeg.path)?;
+        let settings = &system.settings.ffmpeg;
+        let tools = nommer_encoder::tools::Tools::find(&settings.path, settings.sandbox)?;
         tools.make_clip(&clip).await?;
     }
     Ok(clip)

@@ -3,7 +3,12 @@
 //! The same use cases run here as in the Lambdas; only the timers and the adapters differ. If this process dies, encoders finish
 //! what they have and end themselves; the next start goes on where this one stopped.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -65,14 +70,14 @@ pub(crate) async fn run(args: &DevArgs, config: Config, output: Output) -> Resul
         None => None,
     };
     let receiver = demo.as_ref().map(|(_, receiver)| receiver.address);
-    let system = System::open(settings, data_dir, receiver)?;
+    let system = System::open(settings, &data_dir, receiver)?;
     let stop = CancellationToken::new();
     let mut tasks = system.start(listener, &stop)?;
     banner(&system, address, output);
 
     let ended = match demo {
         Some((file, receiver)) => {
-            let demo = demo::run(&system, &file, receiver, address, output);
+            let demo = demo::run(&system, file.as_deref(), receiver, address, output);
             tokio::select! {
                 ended = demo => ended,
                 () = interrupted() => Ok(()),
@@ -137,10 +142,10 @@ impl System {
     /// Opens the data folder. `receiver` may be told of jobs although it is on this machine.
     fn open(
         settings: Settings,
-        data_dir: PathBuf,
+        data_dir: &Path,
         receiver: Option<SocketAddr>,
     ) -> Result<Self, Failure> {
-        let local = Local::open(&data_dir).map_err(anyhow::Error::from)?;
+        let local = Local::open(data_dir).map_err(anyhow::Error::from)?;
         let lock = local.lock().map_err(anyhow::Error::from)?;
         let data_dir = local.folder().to_owned();
         let folders = folders(&settings, &data_dir)?;
@@ -229,7 +234,7 @@ impl System {
                     Ok(pruned) if pruned.jobs > 0 => signal.wake().await.unwrap_or_default(),
                     Ok(_) => {}
                     Err(error) => {
-                        ::tracing::warn!(error = ?error, "a run of prune failed; the next one comes")
+                        ::tracing::warn!(error = ?error, "a run of prune failed; the next one comes");
                     }
                 }
                 tokio::time::sleep(PRUNE_INTERVAL).await;
@@ -267,10 +272,7 @@ fn spawn_until(
 }
 
 /// Folders under which `file://` is served: the current one, the data folder, and those in the settings.
-pub(crate) fn folders(
-    settings: &Settings,
-    data_dir: &std::path::Path,
-) -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn folders(settings: &Settings, data_dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     let current = std::env::current_dir().context("find the current folder")?;
     let mut folders = vec![current, data_dir.to_owned()];
     folders.extend(settings.local.allowed_folders.iter().cloned());

@@ -61,22 +61,25 @@ pub(crate) async fn run(args: &EncodeArgs, config: &Config, output: Output) -> R
         report: Report::default(),
     };
     foreground.show(None);
-    let run = pipeline.run(&request, &work, &cancel, &mut foreground);
-    tokio::pin!(run);
-    let outcome = tokio::select! {
-        outcome = &mut run => outcome,
-        _ = tokio::signal::ctrl_c() => {
-            cancel.cancel();
-            // FFmpeg is ended and the work folder removed before this returns.
-            run.await.ok();
-            return Err(Failure::interrupted());
+    let outcome = {
+        let run = pipeline.run(&request, &work, &cancel, &mut foreground);
+        tokio::pin!(run);
+        tokio::select! {
+            outcome = &mut run => Some(outcome),
+            _ = tokio::signal::ctrl_c() => {
+                cancel.cancel();
+                // FFmpeg is ended before this returns.
+                run.await.ok();
+                None
+            }
         }
     };
     foreground.bar.clear();
     let outputs = match outcome {
-        Ok(outputs) => outputs,
-        Err(Stop::Failed(error)) => return Err(error.into()),
-        Err(Stop::Refused) => unreachable!("the foreground refuses no step"),
+        Some(Ok(outputs)) => outputs,
+        Some(Err(Stop::Failed(error))) => return Err(error.into()),
+        Some(Err(Stop::Refused)) => unreachable!("the foreground refuses no step"),
+        None => return Err(Failure::interrupted()),
     };
     if output.json {
         return Ok(
@@ -125,7 +128,7 @@ fn request(args: &EncodeArgs, destination: &Path, config: &Config) -> Result<Req
         legacy_notify_format: None,
     };
     let checked =
-        parse_v1(&body, &rules).map_err(|refused| Failure::from(refused.error).as_usage())?;
+        parse_v1(&body, &rules).map_err(|refused| Failure::from(refused.error).into_usage())?;
     let spec: JobSpec = checked.spec;
     let (source, destination): (MediaUri, MediaUri) =
         (spec.source_path.clone(), spec.dest_path.clone());

@@ -37,7 +37,7 @@ impl Failure {
     }
 
     /// The same, as a mistake of the caller's.
-    pub(crate) fn as_usage(self) -> Self {
+    pub(crate) fn into_usage(self) -> Self {
         Self {
             status: Self::USAGE,
             ..self

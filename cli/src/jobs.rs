@@ -3,7 +3,10 @@
 use std::io::{IsTerminal, stdin};
 
 use jiff::Timestamp;
-use nommer_core::{api::JobView, lease::elapsed};
+use nommer_core::{
+    api::{DeliveryView, JobView},
+    lease::elapsed,
+};
 
 use crate::{
     args::JobsCommand,
@@ -39,6 +42,9 @@ pub(crate) async fn run(
                 return Ok(output.json(&job)?);
             }
             output.data(page(&job));
+            for delivery in client.deliveries(id).await?.data {
+                output.data(told(&delivery));
+            }
             Ok(())
         }
         JobsCommand::Watch { id } => {
@@ -174,6 +180,21 @@ fn page(job: &JobView) -> String {
         );
     }
     lines.join("\n")
+}
+
+/// `notified     FINISHED  delivered  1 attempt, HTTP 200`
+fn told(delivery: &DeliveryView) -> String {
+    let told = &delivery.inner;
+    let status = told.last_answer.as_ref().and_then(|answer| answer.status);
+    let status = status.map_or_else(
+        || "no answer yet".to_owned(),
+        |status| format!("HTTP {status}"),
+    );
+    let outcome = format!("{:?}", told.status).to_lowercase();
+    format!(
+        "notified     {:11}  {outcome}  {} attempts, {status}",
+        told.state, told.attempts
+    )
 }
 
 async fn delete_all(client: &Client, output: Output, yes: bool) -> Result<(), Failure> {

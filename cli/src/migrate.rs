@@ -49,16 +49,15 @@ struct Migrated {
 
 impl Migrated {
     fn toml(&self) -> String {
-        let mut text = String::new();
-        for (table, keys) in &self.tables {
-            text.push_str(&format!("[{table}]\n"));
-            for (key, value) in keys {
-                // Text, numbers and truth values are written alike in JSON and TOML.
-                text.push_str(&format!("{key} = {value}\n"));
-            }
-            text.push('\n');
-        }
-        text
+        let table = |(name, keys): (&&str, &BTreeMap<&str, serde_json::Value>)| {
+            // Text, numbers and truth values are written alike in JSON and TOML.
+            let keys: String = keys
+                .iter()
+                .flat_map(|(key, value)| [key, " = ", &value.to_string(), "\n"].map(str::to_owned))
+                .collect();
+            format!("[{name}]\n{keys}\n")
+        };
+        self.tables.iter().map(table).collect()
     }
 }
 

@@ -1,9 +1,8 @@
 //! The only code that prints. Data goes to stdout, all else to stderr; `--quiet` leaves errors alone.
 
 #![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is where the command prints"
+    clippy::unused_self,
+    reason = "all printing goes through the one value that knows how"
 )]
 
 use std::{
@@ -51,9 +50,9 @@ impl Output {
 
     /// An error and what to do about it.
     pub(crate) fn error(self, error: &dyn Display, hint: Option<&str>) {
-        eprintln!("error: {error}");
+        writeln!(stderr(), "error: {error}").ok();
         if let Some(hint) = hint {
-            eprintln!("  hint: {hint}");
+            writeln!(stderr(), "  hint: {hint}").ok();
         }
     }
 

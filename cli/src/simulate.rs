@@ -60,8 +60,11 @@ pub(crate) fn run(args: &SimulateArgs, output: Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The days to run through, by name: the trace of the user, or generated ones.
-fn days(args: &SimulateArgs) -> Result<Vec<(String, Vec<Vec<Arrival>>)>, Failure> {
+/// Days of one kind, by the kind's name.
+type Days = (String, Vec<Vec<Arrival>>);
+
+/// The days to run through: the trace of the user, or generated ones.
+fn days(args: &SimulateArgs) -> Result<Vec<Days>, Failure> {
     if let Some(file) = &args.trace {
         let text =
             std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;

@@ -192,7 +192,7 @@ impl Settings {
         let mut settings = Self::default();
         settings.encoder.heartbeat = Duration::from_secs(1);
         settings.encoder.lease = Duration::from_secs(15);
-        settings.fleet.boot_time = Duration::from_secs(1);
+        settings.fleet.boot_time = Duration::from_secs(5);
         settings.fleet.billed_boot = Duration::from_secs(5);
         settings.fleet.max = 1;
         settings

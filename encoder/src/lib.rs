@@ -4,7 +4,7 @@
 //! pipeline knows nothing of leases, so it also runs in the foreground, without a queue.
 
 pub mod daemon;
-mod heartbeat;
+pub mod heartbeat;
 pub mod worker;
 
 pub mod pipeline;
