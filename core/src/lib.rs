@@ -15,6 +15,7 @@ pub mod secret;
 pub mod spec;
 pub mod uri;
 
+pub mod filtergraph;
 pub mod legacy_presets;
 pub mod moov;
 pub mod options;

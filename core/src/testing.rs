@@ -65,9 +65,10 @@ pub(crate) fn token(job: &Job) -> LeaseToken {
 
 /// Applies an event that must change the job.
 pub(crate) fn change(job: &mut Job, event: Event, now: Timestamp) -> Vec<crate::job::Effect> {
-    match job.apply(event.clone(), now) {
+    let asked = format!("{event:?}");
+    match job.apply(event, now) {
         Applied::Changed(effects) => effects,
-        other => panic!("{event:?}: {other:?}"),
+        other => panic!("{asked}: {other:?}"),
     }
 }
 

@@ -11,7 +11,12 @@ fn encode(pairs: Value) -> Value {
 }
 
 /// Submits a job that must fail; its code and message.
-fn failure(system: &System, source: &str, destination: &str, job_options: &Value) -> (String, String) {
+fn failure(
+    system: &System,
+    source: &str,
+    destination: &str,
+    job_options: &Value,
+) -> (String, String) {
     let body = json!({
         "source_path": file_url(&system.path(source)),
         "dest_path": file_url(&system.path(destination)),
@@ -19,7 +24,11 @@ fn failure(system: &System, source: &str, destination: &str, job_options: &Value
     });
     let job = system.ended(&system.submit(&body));
     assert_eq!(job["state"], "ERROR", "{job:#}");
-    assert_eq!(job["attempts"], json!(1), "what cannot succeed is not tried again");
+    assert_eq!(
+        job["attempts"],
+        json!(1),
+        "what cannot succeed is not tried again"
+    );
     let text = |key: &str| job["error"][key].as_str().unwrap().to_owned();
     (text("code"), text("message"))
 }
@@ -30,11 +39,23 @@ fn unusable_sources_end_in_error_with_their_code() {
     make_clip(&system.path("good.mp4"), 1, "320x180");
     let good = fs::read(system.path("good.mp4")).unwrap();
     fs::write(system.path("empty.mp4"), b"").unwrap();
-    fs::write(system.path("text.mp4"), b"this is not a video, whatever its name says").unwrap();
-    fs::write(system.path("list.mp4"), b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n").unwrap();
+    fs::write(
+        system.path("text.mp4"),
+        b"this is not a video, whatever its name says",
+    )
+    .unwrap();
+    fs::write(
+        system.path("list.mp4"),
+        b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
+    )
+    .unwrap();
     fs::write(system.path("cut.mp4"), &good[..good.len() / 4]).unwrap();
     let tone = ["-v", "error", "-f", "lavfi", "-i", "sine=duration=1"];
-    output_of(Command::new("ffmpeg").args(tone).arg(system.path("tone.wav")));
+    output_of(
+        Command::new("ffmpeg")
+            .args(tone)
+            .arg(system.path("tone.wav")),
+    );
 
     let x264 = encode(json!([["c:v", "libx264"], ["f", "mp4"]]));
     let cases = [
@@ -58,9 +79,17 @@ fn unusable_sources_end_in_error_with_their_code() {
 fn a_codec_that_does_not_fit_the_container_tells_what_ffmpeg_said() {
     let system = System::start();
     make_clip(&system.path("in.mp4"), 1, "320x180");
-    let (code, message) = failure(&system, "in.mp4", "out.webm", &encode(json!([["c:v", "libx264"], ["f", "webm"]])));
+    let (code, message) = failure(
+        &system,
+        "in.mp4",
+        "out.webm",
+        &encode(json!([["c:v", "libx264"], ["f", "webm"]])),
+    );
     assert_eq!(code, "encoder_failed");
-    assert!(message.contains("WebM") || message.contains("webm"), "{message}");
+    assert!(
+        message.contains("WebM") || message.contains("webm"),
+        "{message}"
+    );
     system.assert_clean();
 }
 
@@ -70,7 +99,12 @@ fn a_folder_that_cannot_be_written_is_dest_forbidden() {
     make_clip(&system.path("in.mp4"), 1, "320x180");
     // A file where a folder would have to be: not even root can write below it.
     fs::write(system.path("file"), b"").unwrap();
-    let (code, message) = failure(&system, "in.mp4", "file/out.mp4", &encode(json!([["c", "copy"], ["f", "mp4"]])));
+    let (code, message) = failure(
+        &system,
+        "in.mp4",
+        "file/out.mp4",
+        &encode(json!([["c", "copy"], ["f", "mp4"]])),
+    );
     assert_eq!(code, "dest_forbidden", "{message}");
     system.assert_clean();
 }
@@ -90,7 +124,10 @@ fn addresses_outside_the_allowed_folders_and_unknown_schemes_are_refused_at_subm
     ] {
         let body = json!({"source_path": source, "dest_path": destination, "preset": "copy"});
         let (status, problem) = system.http("POST", "/v1/jobs", Some(&body));
-        assert!((400..500).contains(&status), "{source} {destination}: {problem}");
+        assert!(
+            (400..500).contains(&status),
+            "{source} {destination}: {problem}"
+        );
         assert!(problem["errors"][0]["pointer"].is_string(), "{problem}");
     }
 }
@@ -109,7 +146,10 @@ fn options_that_reach_for_files_are_refused_at_submit() {
         let (status, problem) = system.http("POST", "/v1/jobs", Some(&body));
         assert!((400..500).contains(&status), "{pairs}: {problem}");
         let code = problem["code"].as_str().unwrap();
-        assert!(["option_not_allowed", "unsupported_filter", "invalid_spec"].contains(&code), "{pairs}: {problem}");
+        assert!(
+            ["option_not_allowed", "unsupported_filter", "invalid_spec"].contains(&code),
+            "{pairs}: {problem}"
+        );
     }
 }
 
@@ -122,5 +162,10 @@ fn a_machine_without_ffmpeg_says_so() {
     });
     let job = system.ended(&system.submit(&body));
     assert_eq!(job["error"]["code"], "encoder_missing", "{job:#}");
-    assert!(job["error"]["hint"].as_str().unwrap().contains("install ffmpeg"));
+    assert!(
+        job["error"]["hint"]
+            .as_str()
+            .unwrap()
+            .contains("install ffmpeg")
+    );
 }

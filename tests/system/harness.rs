@@ -20,7 +20,10 @@ pub(crate) fn nommer() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo).args(["build", "--quiet", "--package", "nommer"]).status().unwrap();
+        let built = Command::new(cargo)
+            .args(["build", "--quiet", "--package", "nommer"])
+            .status()
+            .unwrap();
         assert!(built.success(), "nommer does not build");
         // The test program lies in `<target>/<profile>/deps`.
         let here = std::env::current_exe().unwrap();
@@ -43,7 +46,11 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
 /// Runs a program to its end; its stdout. Panics with its stderr if it fails.
 pub(crate) fn output_of(command: &mut Command) -> String {
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -53,8 +60,18 @@ pub(crate) fn make_clip(file: &Path, seconds: u32, size: &str) {
     let audio = format!("sine=frequency=440:duration={seconds}");
     output_of(
         Command::new("ffmpeg")
-            .args(["-v", "error", "-y", "-f", "lavfi", "-i", &video, "-f", "lavfi", "-i", &audio])
-            .args(["-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-shortest"])
+            .args([
+                "-v", "error", "-y", "-f", "lavfi", "-i", &video, "-f", "lavfi", "-i", &audio,
+            ])
+            .args([
+                "-c:v",
+                "libx264",
+                "-preset",
+                "ultrafast",
+                "-c:a",
+                "aac",
+                "-shortest",
+            ])
             .arg(file),
     );
 }
@@ -63,7 +80,14 @@ pub(crate) fn make_clip(file: &Path, seconds: u32, size: &str) {
 pub(crate) fn probe(file: &Path) -> Value {
     let text = output_of(
         Command::new("ffprobe")
-            .args(["-v", "error", "-of", "json", "-show_format", "-show_streams"])
+            .args([
+                "-v",
+                "error",
+                "-of",
+                "json",
+                "-show_format",
+                "-show_streams",
+            ])
             .arg(file),
     );
     serde_json::from_str(&text).unwrap()
@@ -72,12 +96,20 @@ pub(crate) fn probe(file: &Path) -> Value {
 /// The first stream of a kind in a probe.
 pub(crate) fn stream<'a>(probe: &'a Value, kind: &str) -> &'a Value {
     let streams = probe["streams"].as_array().unwrap();
-    streams.iter().find(|stream| stream["codec_type"] == kind).unwrap()
+    streams
+        .iter()
+        .find(|stream| stream["codec_type"] == kind)
+        .unwrap()
 }
 
 /// Whether every frame of a file decodes.
 pub(crate) fn decodes(file: &Path) -> bool {
-    let run = Command::new("ffmpeg").args(["-v", "error", "-xerror", "-i"]).arg(file).args(["-f", "null", "-"]).output().unwrap();
+    let run = Command::new("ffmpeg")
+        .args(["-v", "error", "-xerror", "-i"])
+        .arg(file)
+        .args(["-f", "null", "-"])
+        .output()
+        .unwrap();
     run.status.success() && run.stderr.is_empty()
 }
 
@@ -118,9 +150,16 @@ impl System {
             ("NOMMER_NETWORK__ALLOW_PRIVATE_NETWORK", "true"),
         ];
         let all = defaults.iter().chain(variables);
-        let variables: Vec<_> = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let variables: Vec<_> = all
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         let (server, api) = serve(folder.path(), &variables);
-        Self { folder, api, server: Mutex::new(server), variables }
+        Self {
+            folder,
+            api,
+            server: Mutex::new(server),
+            variables,
+        }
     }
 
     /// Kills the server as a power cut would, and starts another on the same data.
@@ -163,13 +202,24 @@ impl System {
     /// One HTTP request, by curl as in the documentation. Gives status and body.
     pub(crate) fn http(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         let mut curl = Command::new("curl");
-        curl.args(["-sS", "--noproxy", "*", "-X", method, "-w", "\n%{http_code}"]);
+        curl.args([
+            "-sS",
+            "--noproxy",
+            "*",
+            "-X",
+            method,
+            "-w",
+            "\n%{http_code}",
+        ]);
         if let Some(body) = body {
             curl.args(["-d", &body.to_string()]);
         }
         let text = output_of(curl.arg(format!("{}{path}", self.api)));
         let (body, status) = text.rsplit_once('\n').unwrap();
-        (status.parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
+        (
+            status.parse().unwrap(),
+            serde_json::from_str(body).unwrap_or(Value::Null),
+        )
     }
 
     /// Submits to `/v1/jobs`; the job's id.
@@ -189,7 +239,9 @@ impl System {
     pub(crate) fn ended(&self, id: &str) -> Value {
         eventually("the end of a job", || {
             let job = self.job(id);
-            let ended = ["FINISHED", "ERROR", "ABANDONED", "CANCELED"].iter().any(|state| job["state"] == *state);
+            let ended = ["FINISHED", "ERROR", "ABANDONED", "CANCELED"]
+                .iter()
+                .any(|state| job["state"] == *state);
             ended.then_some(job)
         })
     }
@@ -205,7 +257,10 @@ impl System {
     pub(crate) fn in_pass(&self, id: &str, pass: u64) -> Value {
         eventually("a pass", || {
             let job = self.job(id);
-            assert!(job["finished_at"].is_null(), "the job ended too early: {job:#}");
+            assert!(
+                job["finished_at"].is_null(),
+                "the job ended too early: {job:#}"
+            );
             (job["progress"]["pass"].as_u64() == Some(pass)).then_some(job)
         })
     }
@@ -217,8 +272,13 @@ impl System {
 
     /// Nothing of any attempt is left behind.
     pub(crate) fn assert_clean(&self) {
-        eventually("empty work folders", || (files(&self.data().join("work")).is_empty()).then_some(()));
-        let parts: Vec<_> = files(self.folder.path()).into_iter().filter(|file| file.contains(".part")).collect();
+        eventually("empty work folders", || {
+            (files(&self.data().join("work")).is_empty()).then_some(())
+        });
+        let parts: Vec<_> = files(self.folder.path())
+            .into_iter()
+            .filter(|file| file.contains(".part"))
+            .collect();
         assert!(parts.is_empty(), "left behind: {parts:?}");
     }
 }
@@ -228,16 +288,23 @@ impl Drop for System {
         let mut server = self.server.lock().unwrap();
         if server.try_wait().unwrap().is_none() {
             // As Ctrl-C does, so that it ends its encoders.
-            Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+            Command::new("kill")
+                .args(["-TERM", &server.id().to_string()])
+                .status()
+                .unwrap();
             let begun = Instant::now();
-            while server.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(20) {
+            while server.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(20)
+            {
                 std::thread::sleep(Duration::from_millis(20));
             }
             server.kill().ok();
             server.wait().unwrap();
         }
         for encoder in self.encoders() {
-            Command::new("kill").args(["-KILL", &encoder.to_string()]).status().unwrap();
+            Command::new("kill")
+                .args(["-KILL", &encoder.to_string()])
+                .status()
+                .unwrap();
         }
     }
 }
@@ -250,13 +317,22 @@ fn serve(folder: &Path, variables: &[(String, String)]) -> (Child, String) {
         .envs(variables.iter().cloned())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(fs::OpenOptions::new().create(true).append(true).open(folder.join("server.log")).unwrap())
+        .stderr(
+            fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(folder.join("server.log"))
+                .unwrap(),
+        )
         .spawn()
         .unwrap();
     let mut first = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    BufReader::new(server.stdout.take().unwrap())
+        .read_line(&mut first)
+        .unwrap();
     let log = || fs::read_to_string(folder.join("server.log")).unwrap_or_default();
-    let line: Value = serde_json::from_str(&first).unwrap_or_else(|_| panic!("the server did not start: {}", log()));
+    let line: Value = serde_json::from_str(&first)
+        .unwrap_or_else(|_| panic!("the server did not start: {}", log()));
     (server, line["api"].as_str().unwrap().to_owned())
 }
 
@@ -268,19 +344,28 @@ fn processes_with(folder: &str, word: &str) -> Vec<u32> {
         let read = |what: &str| fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
         let words = read("cmdline");
         let has_word = words.split(|byte| *byte == 0).nth(1) == Some(word.as_bytes());
-        has_word && read("environ").windows(folder.len()).any(|window| window == folder.as_bytes())
+        has_word
+            && read("environ")
+                .windows(folder.len())
+                .any(|window| window == folder.as_bytes())
     };
     pids.filter(matches).collect()
 }
 
 /// Every file under a folder.
 pub(crate) fn files(folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
     entries
         .filter_map(Result::ok)
         .flat_map(|entry| {
             let path = entry.path();
-            if path.is_dir() { files(&path) } else { vec![path.display().to_string()] }
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path.display().to_string()]
+            }
         })
         .collect()
 }

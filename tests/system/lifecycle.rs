@@ -5,7 +5,8 @@ use std::{fs, path::Path, process::Command};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    System, boxes, decodes, documented_job, eventually, file_url, files, make_clip, output_of, probe, stream,
+    System, boxes, decodes, documented_job, eventually, file_url, files, make_clip, output_of,
+    probe, stream,
 };
 
 /// Kills a process as a crash would.
@@ -27,7 +28,11 @@ fn slow_two_pass(source: &Path, destination: &Path) -> Value {
 /// Submits as the original's client does.
 fn submit_legacy(system: &System, job: &Value) -> String {
     let (status, answer) = system.http("POST", "/job/submit", Some(job));
-    assert_eq!((status, &answer["success"]), (200, &json!(true)), "{answer}");
+    assert_eq!(
+        (status, &answer["success"]),
+        (200, &json!(true)),
+        "{answer}"
+    );
     answer["job_id"].as_str().unwrap().to_owned()
 }
 
@@ -44,20 +49,56 @@ fn the_documented_two_pass_job_gives_what_it_asks_for() {
     assert!(decodes(&result));
     let probe = probe(&result);
     let (video, audio) = (stream(&probe, "video"), stream(&probe, "audio"));
-    assert_eq!((&video["codec_name"], &video["profile"]), (&json!("h264"), &json!("Constrained Baseline")));
-    assert_eq!((&video["width"], &video["height"]), (&json!(640), &json!(360)));
-    assert_eq!((&audio["codec_name"], &audio["sample_rate"], &audio["channels"]), (&json!("aac"), &json!("48000"), &json!(2)));
-    let seconds: f64 = probe["format"]["duration"].as_str().unwrap().parse().unwrap();
+    assert_eq!(
+        (&video["codec_name"], &video["profile"]),
+        (&json!("h264"), &json!("Constrained Baseline"))
+    );
+    assert_eq!(
+        (&video["width"], &video["height"]),
+        (&json!(640), &json!(360))
+    );
+    assert_eq!(
+        (
+            &audio["codec_name"],
+            &audio["sample_rate"],
+            &audio["channels"]
+        ),
+        (&json!("aac"), &json!("48000"), &json!(2))
+    );
+    let seconds: f64 = probe["format"]["duration"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     assert!((seconds - 4.0).abs() < 0.2, "{seconds}");
 
-    assert_eq!(job["outputs"][0]["bytes"], json!(fs::metadata(&result).unwrap().len()));
+    assert_eq!(
+        job["outputs"][0]["bytes"],
+        json!(fs::metadata(&result).unwrap().len())
+    );
     assert_eq!(job["resolved"]["passes"].as_array().unwrap().len(), 2);
     let warnings = job["warnings"].to_string();
     assert!(warnings.contains("libfaac"), "{warnings}");
-    let states: Vec<_> = job["events"].as_array().unwrap().iter().map(|event| event["state"].as_str().unwrap()).collect();
-    assert_eq!(states, ["PENDING", "DOWNLOADING", "ENCODING", "UPLOADING", "FINISHED"]);
+    let states: Vec<_> = job["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        states,
+        [
+            "PENDING",
+            "DOWNLOADING",
+            "ENCODING",
+            "UPLOADING",
+            "FINISHED"
+        ]
+    );
     system.assert_clean();
-    eventually("the idle encoder to end itself", || system.encoders().is_empty().then_some(()));
+    eventually("the idle encoder to end itself", || {
+        system.encoders().is_empty().then_some(())
+    });
 }
 
 #[test]
@@ -69,9 +110,16 @@ fn an_older_output_is_replaced_whole_and_a_live_destination_is_refused() {
     let job = slow_two_pass(&source, &result);
     let id = submit_legacy(&system, &job);
     let (_, refused) = system.http("POST", "/job/submit", Some(&job));
-    assert_eq!((&refused["success"], &refused["code"]), (&json!(false), &json!("dest_conflict")));
+    assert_eq!(
+        (&refused["success"], &refused["code"]),
+        (&json!(false), &json!("dest_conflict"))
+    );
     system.in_pass(&id, 2);
-    assert_eq!(fs::read(&result).unwrap(), b"older output", "nothing of the new one is visible before its end");
+    assert_eq!(
+        fs::read(&result).unwrap(),
+        b"older output",
+        "nothing of the new one is visible before its end"
+    );
     system.finished(&id);
     assert!(decodes(&result));
     let again = submit_legacy(&system, &documented_job(&source, &result));
@@ -81,7 +129,8 @@ fn an_older_output_is_replaced_whole_and_a_live_destination_is_refused() {
 
 #[test]
 fn real_clips_are_encoded_two_at_a_time_without_mixing_their_pass_logs() {
-    let clips = std::env::var("NOMMER_TEST_CLIPS").expect("run the tests with `cargo xtask test`, which fetches the clips");
+    let clips = std::env::var("NOMMER_TEST_CLIPS")
+        .expect("run the tests with `cargo xtask test`, which fetches the clips");
     let system = System::start();
     let jobs: Vec<_> = ["bigbuckbunny.mp4", "bikes.mp4"]
         .into_iter()
@@ -99,10 +148,20 @@ fn real_clips_are_encoded_two_at_a_time_without_mixing_their_pass_logs() {
             assert_eq!(job["attempts"], json!(1));
             let (before, after) = (probe(source), probe(result));
             assert!(decodes(result));
-            let seconds = |probe: &Value| probe["format"]["duration"].as_str().unwrap().parse::<f64>().unwrap();
+            let seconds = |probe: &Value| {
+                probe["format"]["duration"]
+                    .as_str()
+                    .unwrap()
+                    .parse::<f64>()
+                    .unwrap()
+            };
             assert!((seconds(&before) - seconds(&after)).abs() < 0.2);
             // A pass log of another video would give another bit rate, or an error.
-            let bit_rate: f64 = stream(&after, "video")["bit_rate"].as_str().unwrap().parse().unwrap();
+            let bit_rate: f64 = stream(&after, "video")["bit_rate"]
+                .as_str()
+                .unwrap()
+                .parse()
+                .unwrap();
             assert!((200_000.0..700_000.0).contains(&bit_rate), "{bit_rate}");
             job["resolved"].clone()
         })
@@ -118,9 +177,15 @@ fn an_encoder_killed_in_pass_two_costs_an_attempt_and_nothing_else() {
     make_clip(&source, 12, "854x480");
     let id = submit_legacy(&system, &slow_two_pass(&source, &result));
     system.in_pass(&id, 2);
-    let [encoder] = system.encoders()[..] else { panic!("one encoder was expected") };
+    let [encoder] = system.encoders()[..] else {
+        panic!("one encoder was expected")
+    };
     kill_hard(encoder);
-    eventually("the end of ffmpeg", || children_named("ffmpeg", system.folder.path()).is_empty().then_some(()));
+    eventually("the end of ffmpeg", || {
+        children_named("ffmpeg", system.folder.path())
+            .is_empty()
+            .then_some(())
+    });
     assert!(!result.exists());
     let job = system.finished(&id);
     assert_eq!(job["attempts"], json!(2));
@@ -138,7 +203,11 @@ fn a_server_killed_in_the_middle_goes_on_where_it_stopped() {
     system.in_pass(&id, 1);
     system.restart();
     let job = system.finished(&id);
-    assert_eq!(job["attempts"], json!(1), "the encoder lived on and finished");
+    assert_eq!(
+        job["attempts"],
+        json!(1),
+        "the encoder lived on and finished"
+    );
     assert!(decodes(&result));
 }
 
@@ -169,7 +238,11 @@ fn a_canceled_job_stops_ffmpeg_and_leaves_no_output() {
     system.in_pass(&id, 1);
     let (status, job) = system.http("POST", &format!("/v1/jobs/{id}/cancel"), None);
     assert_eq!((status, &job["state"]), (202, &json!("CANCELED")));
-    eventually("the end of ffmpeg", || children_named("ffmpeg", system.folder.path()).is_empty().then_some(()));
+    eventually("the end of ffmpeg", || {
+        children_named("ffmpeg", system.folder.path())
+            .is_empty()
+            .then_some(())
+    });
     system.assert_clean();
     assert!(!result.exists());
     assert_eq!(system.job(&id)["state"], "CANCELED");
@@ -192,7 +265,10 @@ fn secrets_of_addresses_are_nowhere_in_the_clear() {
     let needle = SECRET.split('/').next().unwrap().as_bytes();
     for file in files(system.folder.path()) {
         let bytes = fs::read(&file).unwrap_or_default();
-        assert!(!bytes.windows(needle.len()).any(|window| window == needle), "the secret stands in {file}");
+        assert!(
+            !bytes.windows(needle.len()).any(|window| window == needle),
+            "the secret stands in {file}"
+        );
     }
 }
 

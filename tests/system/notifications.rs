@@ -21,7 +21,10 @@ struct Received {
 
 impl Received {
     fn header(&self, name: &str) -> &str {
-        self.headers.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map_or("", |(_, value)| value)
     }
 }
 
@@ -46,13 +49,27 @@ impl Receiver {
                 let line = lines.next().unwrap_or_default();
                 let headers: Vec<_> = lines
                     .take_while(|line| !line.is_empty())
-                    .filter_map(|line| line.split_once(": ").map(|(key, value)| (key.to_lowercase(), value.to_owned())))
+                    .filter_map(|line| {
+                        line.split_once(": ")
+                            .map(|(key, value)| (key.to_lowercase(), value.to_owned()))
+                    })
                     .collect();
-                let mut received = Received { line, headers, body: String::new() };
+                let mut received = Received {
+                    line,
+                    headers,
+                    body: String::new(),
+                };
                 let length = received.header("content-length").parse().unwrap_or(0);
-                reader.take(length).read_to_string(&mut received.body).unwrap();
+                reader
+                    .take(length)
+                    .read_to_string(&mut received.body)
+                    .unwrap();
                 log.lock().unwrap().push(received);
-                write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok").unwrap();
+                write!(
+                    stream,
+                    "HTTP/1.1 {status} X\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok"
+                )
+                .unwrap();
             }
         });
         Self { url, seen }
@@ -84,7 +101,10 @@ fn the_original_route_tells_of_the_end_with_one_get() {
     let id = answer["job_id"].as_str().unwrap();
     system.finished(id);
     let seen = receiver.wait_for(1);
-    assert_eq!(seen[0].line, format!("GET /done?unique_id={id}&job_state=FINISHED&job_state_details= HTTP/1.1"));
+    assert_eq!(
+        seen[0].line,
+        format!("GET /done?unique_id={id}&job_state=FINISHED&job_state_details= HTTP/1.1")
+    );
 }
 
 #[test]
@@ -98,8 +118,14 @@ fn form_tells_of_every_change_as_the_released_code_did() {
         .map(|one| {
             assert!(one.line.starts_with("POST /done "));
             assert_eq!(one.header("user-agent"), "media-nommer feederd");
-            assert_eq!(one.header("content-type"), "application/x-www-form-urlencoded");
-            let state = one.body.strip_prefix(&format!("unique_id={id}&job_state=")).unwrap();
+            assert_eq!(
+                one.header("content-type"),
+                "application/x-www-form-urlencoded"
+            );
+            let state = one
+                .body
+                .strip_prefix(&format!("unique_id={id}&job_state="))
+                .unwrap();
             state.split('&').next().unwrap().to_owned()
         })
         .collect();
@@ -114,18 +140,37 @@ fn json_is_signed_retried_under_one_id_and_recorded() {
     system.finished(&id);
     let seen = receiver.wait_for(3);
     for one in &seen {
-        assert!(one.header("webhook-signature").starts_with("v1,"), "{one:?}");
+        assert!(
+            one.header("webhook-signature").starts_with("v1,"),
+            "{one:?}"
+        );
         let body: Value = serde_json::from_str(&one.body).unwrap();
-        assert_eq!(one.header("webhook-id"), format!("{id}_{}", body["data"]["sequence"]));
+        assert_eq!(
+            one.header("webhook-id"),
+            format!("{id}_{}", body["data"]["sequence"])
+        );
     }
     let failed = seen[0].header("webhook-id");
-    assert!(seen[1..].iter().any(|one| one.header("webhook-id") == failed), "the one that failed comes again");
+    assert!(
+        seen[1..]
+            .iter()
+            .any(|one| one.header("webhook-id") == failed),
+        "the one that failed comes again"
+    );
     let deliveries = eventually("recorded deliveries", || {
         let (_, page) = system.http("GET", &format!("/v1/webhook-deliveries?job_id={id}"), None);
         let rows = page["data"].as_array().unwrap().clone();
-        rows.iter().all(|row| row["notification"]["status"] == "delivered").then_some(rows)
+        rows.iter()
+            .all(|row| row["notification"]["status"] == "delivered")
+            .then_some(rows)
     });
-    let attempts: Vec<_> = deliveries.iter().map(|row| row["notification"]["attempts"].as_u64().unwrap()).collect();
+    let attempts: Vec<_> = deliveries
+        .iter()
+        .map(|row| row["notification"]["attempts"].as_u64().unwrap())
+        .collect();
     assert_eq!(attempts.iter().sum::<u64>(), 3, "{deliveries:?}");
-    assert_eq!(deliveries[0]["notification"]["last_answer"]["excerpt"], "ok");
+    assert_eq!(
+        deliveries[0]["notification"]["last_answer"]["excerpt"],
+        "ok"
+    );
 }

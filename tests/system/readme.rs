@@ -16,12 +16,22 @@ fn readme() -> String {
 /// Commands in the README's shell blocks, comments cut off, continued lines joined.
 fn commands() -> Vec<String> {
     let text = readme();
-    let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let blocks = text
+        .split("```sh\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap());
     let mut commands = Vec::new();
     for block in blocks {
         let mut open = String::new();
         for line in block.replace("\\\n", " ").lines() {
-            open.push_str(line.split("   #").next().unwrap().split("  # ").next().unwrap());
+            open.push_str(
+                line.split("   #")
+                    .next()
+                    .unwrap()
+                    .split("  # ")
+                    .next()
+                    .unwrap(),
+            );
             open.push('\n');
             // A quote that is not closed goes on in the next line.
             if open.matches('\'').count() % 2 == 0 {
@@ -35,7 +45,9 @@ fn commands() -> Vec<String> {
 
 fn shell(system: &System, line: &str) -> Output {
     let folder = system.folder.path().display().to_string();
-    let line = line.replace("http://127.0.0.1:8001", &system.api).replace("/videos", &folder);
+    let line = line
+        .replace("http://127.0.0.1:8001", &system.api)
+        .replace("/videos", &folder);
     let bin = nommer().parent().unwrap().display().to_string();
     let path = format!("{bin}:{}", std::env::var("PATH").unwrap());
     Command::new("sh")
@@ -62,13 +74,22 @@ fn every_command_in_the_readme_works() {
             continue;
         }
         let output = shell(&system, &line);
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (out, err) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
         assert!(output.status.success(), "{line}\n{out}\n{err}");
-        assert!(!out.contains("\"success\":false") && !out.contains("urn:media-nommer:error"), "{line}\n{out}");
+        assert!(
+            !out.contains("\"success\":false") && !out.contains("urn:media-nommer:error"),
+            "{line}\n{out}"
+        );
         run += 1;
         // Both curl examples and the submit write to different names; `in.mov` to `out.mp4` twice must follow each other.
         if line.contains("/v1/jobs") {
-            let id = serde_json::from_str::<serde_json::Value>(&out).unwrap()["id"].as_str().unwrap().to_owned();
+            let id = serde_json::from_str::<serde_json::Value>(&out).unwrap()["id"]
+                .as_str()
+                .unwrap()
+                .to_owned();
             system.finished(&id);
         }
     }
@@ -84,9 +105,17 @@ fn the_demo_does_all_that_it_says_and_exits_with_success() {
         .env("NOMMER_LOCAL__DATA_DIR", folder.path().join("data"))
         .output()
         .unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
     assert!(output.status.success(), "{out}\n{err}");
-    for words in ["result ", "before the media data", "job_state=FINISHED", "ended itself when idle"] {
+    for words in [
+        "result ",
+        "before the media data",
+        "job_state=FINISHED",
+        "ended itself when idle",
+    ] {
         assert!(out.contains(words), "{words}: {out}\n{err}");
     }
 }
