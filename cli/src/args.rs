@@ -63,6 +63,9 @@ pub(crate) enum Command {
     /// List the presets.
     Presets,
 
+    /// List the FFmpeg options and filters that jobs may use.
+    Options,
+
     /// Check that this machine has what encoding needs.
     Doctor,
 

@@ -11,6 +11,7 @@ mod encoder;
 mod failure;
 mod jobs;
 mod migrate;
+mod options;
 mod output;
 mod run;
 mod simulate;

@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     dev, doctor, encode, encoder,
     failure::Failure,
-    jobs, migrate,
+    jobs, migrate, options,
     output::{self, Output, table},
     simulate, submit, tracing,
 };
@@ -40,6 +40,7 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             Command::Submit(args) => submit::run(&args, &client()?, output).await,
             Command::Jobs(command) => jobs::run(&command, &client()?, output).await,
             Command::Presets => list_presets(output),
+            Command::Options => options::run(output),
             Command::Doctor => doctor::run(&config, output).await,
             Command::Migrate { file } => migrate::run(&file, output),
             Command::Simulate(args) => simulate::run(&args, output),

@@ -170,18 +170,28 @@ async fn work<B, M, P>(
     P: Fn() -> Result<Pipeline<M>, JobError> + Sync,
 {
     let id = delivery.job_id.clone();
-    let claimed = || {
-        shared
-            .jobs
-            .lock()
-            .expect("no holder panics")
-            .insert(id.clone());
+    let first = shared
+        .jobs
+        .lock()
+        .expect("no holder panics")
+        .insert(id.clone());
+    let done = if first {
+        worker.work(&delivery, &shared.release).await
+    } else {
+        // A second message for a job in hand: it waits, and is dropped when it comes back after the job's end.
+        worker
+            .backend
+            .job_queue()
+            .extend(&delivery.receipt, worker.times.lease)
+            .await
     };
-    if let Err(error) = worker.work(&delivery, &shared.release, claimed).await {
+    if let Err(error) = done {
         // The message comes back when its time is over, or prune sends another.
         tracing::warn!(job.id = %id, error = ?error, "the job table did not answer");
     }
-    shared.jobs.lock().expect("no holder panics").remove(&id);
+    if first {
+        shared.jobs.lock().expect("no holder panics").remove(&id);
+    }
     drop(slot);
 }
 

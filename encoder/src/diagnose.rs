@@ -37,6 +37,9 @@ const TELLING: [&str; 20] = [
     "too ",
 ];
 
+/// Lines that follow every failure and tell nothing.
+const NOISE: [&str; 1] = ["Conversion failed!"];
+
 /// Words of FFmpeg's that tell what kind of failure it was.
 const MEANINGS: [(&str, Code); 12] = [
     ("No space left on device", Code::OutOfDisk),
@@ -106,10 +109,13 @@ fn from_words(stderr: &Tail) -> JobError {
         .map(plain)
         .filter(|line| !line.is_empty())
         .collect();
-    let telling = lines.iter().filter(|line| {
-        let line = line.to_lowercase();
-        TELLING.iter().any(|words| line.contains(words))
-    });
+    let telling = lines
+        .iter()
+        .filter(|line| !NOISE.contains(&line.as_str()))
+        .filter(|line| {
+            let line = line.to_lowercase();
+            TELLING.iter().any(|words| line.contains(words))
+        });
     let mut shown: Vec<&String> = telling.collect();
     if shown.is_empty() {
         shown = lines.iter().collect();

@@ -46,12 +46,13 @@ pub struct Worker<B, P> {
 }
 
 impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Sync> Worker<B, P> {
-    /// Does what a message hints at. `claimed` hears of the job once it is ours; `release` asks to give it back.
+    /// Does what a message hints at. `release` asks to give the job back.
+    ///
+    /// Never called for one job twice at once: a claim of one's own lease counts as one after a crash.
     pub async fn work(
         &self,
         delivery: &Delivery,
         release: &CancellationToken,
-        claimed: impl FnOnce() + Send,
     ) -> Result<(), StoreError> {
         let claim = Event::Claim {
             instance: self.instance.clone(),
@@ -67,7 +68,6 @@ impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Syn
         {
             Committed::Changed { job, .. } => {
                 if let Some(lease) = job.state.lease() {
-                    claimed();
                     let token = lease.token.clone();
                     self.attempt(&job, token, delivery, release).await?;
                 }

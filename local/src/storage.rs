@@ -101,8 +101,10 @@ fn explain(name: &str) -> impl Fn(io::Error) -> MediaError {
     let name = name.to_owned();
     move |error| match error.kind() {
         io::ErrorKind::NotFound => MediaError::NotFound(name.clone()),
+        // A file stands where a folder would have to be made: that is no place to write either.
         io::ErrorKind::PermissionDenied
         | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::AlreadyExists
         | io::ErrorKind::NotADirectory => MediaError::Forbidden(name.clone()),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             MediaError::NoSpace(name.clone())

@@ -40,7 +40,7 @@ fn submit_legacy(system: &System, job: &Value) -> String {
 fn the_documented_two_pass_job_gives_what_it_asks_for() {
     let system = System::start();
     let (source, result) = (system.path("in.mov"), system.path("out.mp4"));
-    make_clip(&source, 4, "854x480");
+    make_clip(&source, 4, "1280x720");
     let job = system.finished(&submit_legacy(&system, &documented_job(&source, &result)));
 
     let kinds = boxes(&result);
