@@ -24,7 +24,11 @@ pub(crate) fn run(output: Output) -> Result<(), Failure> {
         if output.json {
             output.json(&json!({"filter": filter, "options": options}))?;
         } else {
-            output.data(format!("{:15}  {filter:22}  {}", "filter", options.join(" ")));
+            output.data(format!(
+                "{:15}  {filter:22}  {}",
+                "filter",
+                options.join(" ")
+            ));
         }
     }
     output.note("more are let in by ffmpeg.extra_options and ffmpeg.extra_filters in the settings");

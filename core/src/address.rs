@@ -27,6 +27,11 @@ pub enum Refused {
     /// No host at all.
     #[error("the address names no host")]
     NoHost,
+    /// A name that is of no use outside one's own network, or of none at all.
+    #[error(
+        "the host {0:?} is not a public name; to allow private networks, set network.allow_private_network"
+    )]
+    LocalName(String),
     /// An address that is not of the public internet.
     #[error(
         "{0} is not a public address; to allow private networks, set network.allow_private_network"
@@ -51,8 +56,8 @@ pub fn vet_url(url: &Url, rules: &NetworkRules) -> Result<(), Refused> {
     let literal: IpAddr = match url.host().ok_or(Refused::NoHost)? {
         Host::Ipv4(address) => address.into(),
         Host::Ipv6(address) => address.into(),
-        // Resolved names are vetted when they are resolved.
-        Host::Domain(_) => return Ok(()),
+        // What they resolve to is vetted when they are resolved.
+        Host::Domain(name) => return vet_name(name, rules),
     };
     if rules
         .extra_allowed
@@ -61,6 +66,25 @@ pub fn vet_url(url: &Url, rules: &NetworkRules) -> Result<(), Refused> {
         return Ok(());
     }
     vet_addresses(&[literal], rules)
+}
+
+/// Refuses names that cannot be in the public DNS: over-long ones (RFC 1035, 2.3.4), and those set aside for one's own network
+/// (RFC 6761, RFC 6762, ICANN's `internal`).
+fn vet_name(name: &str, rules: &NetworkRules) -> Result<(), Refused> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let labels = name.split('.').map(str::len);
+    let local = ["localhost", "local", "internal"];
+    let is_local = name
+        .rsplit('.')
+        .next()
+        .is_some_and(|top| local.contains(&top));
+    if name.len() > 253
+        || labels.clone().any(|length| !(1..=63).contains(&length))
+        || (is_local && !rules.allow_private_network)
+    {
+        return Err(Refused::LocalName(name.chars().take(80).collect()));
+    }
+    Ok(())
 }
 
 /// Vets what a name resolved to. One bad address spoils all: a name that leads to both is made to deceive.
@@ -246,6 +270,25 @@ mod tests {
                 vet(text)
             );
         }
+    }
+
+    #[test]
+    fn names_of_private_networks_are_refused_before_they_are_resolved() {
+        let long = format!("http://{}.com/", "a".repeat(64));
+        for text in [
+            "http://localhost/",
+            "http://x.localhost:8080/",
+            "http://metadata.google.internal/",
+            "http://printer.local/",
+            &long,
+        ] {
+            assert!(
+                matches!(vet(text), Err(Refused::LocalName(_))),
+                "{text}: {:?}",
+                vet(text)
+            );
+        }
+        assert!(vet("http://localhost.example.com/").is_ok());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Parsed by hand, because a parser crate would take longer to build than everything else here.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -14,6 +15,7 @@ pub(crate) enum Task {
     Demo { args: Vec<OsString> },
     Bench { only: Vec<String>, write: bool },
     Measure { argv: Vec<OsString> },
+    PlanMoov { file: PathBuf, count: u32 },
 }
 
 /// Reads the arguments that follow the program's name.
@@ -40,6 +42,16 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task> {
         Some("measure") => {
             ensure!(!args.is_empty(), "`measure` needs a program to run");
             Ok(Task::Measure { argv: args })
+        }
+        Some("plan-moov") => {
+            let [file, count] = &args[..] else {
+                bail!("`plan-moov` needs a file and a count");
+            };
+            let count = count.to_str().and_then(|count| count.parse().ok());
+            Ok(Task::PlanMoov {
+                file: file.into(),
+                count: count.context("the count of `plan-moov` must be a number")?,
+            })
         }
         _ => bail!(
             "there is no task `{}`; see `cargo xtask help`",

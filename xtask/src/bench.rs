@@ -3,7 +3,10 @@
 //! Each benchmark compares commands that do the same work, or put a price on some. A table of medians with ratios is
 //! printed, and goes into `docs/benchmarks.md` on demand.
 
+mod encode;
+mod latency;
 pub(crate) mod measure;
+pub(crate) mod moov;
 mod report;
 mod spawn;
 
@@ -23,7 +26,8 @@ const REPORT: &str = "docs/benchmarks.md";
 pub(crate) struct Bench {
     /// What `--only` and the report call it.
     pub(crate) name: &'static str,
-    run: fn(&Workspace) -> Result<Vec<Row>>,
+    /// Gives a table in Markdown.
+    run: fn(&Workspace) -> Result<String>,
 }
 
 /// One command's cost: the median over all rounds.
@@ -34,10 +38,24 @@ struct Row {
 }
 
 /// All benchmarks.
-pub(crate) const BENCHES: [Bench; 1] = [Bench {
-    name: "spawn",
-    run: spawn::run,
-}];
+pub(crate) const BENCHES: [Bench; 4] = [
+    Bench {
+        name: "spawn",
+        run: |workspace| spawn::run(workspace).map(|rows| report::table(&rows)),
+    },
+    Bench {
+        name: "encode",
+        run: |workspace| encode::run(workspace).map(|rows| report::table(&rows)),
+    },
+    Bench {
+        name: "moov",
+        run: |workspace| moov::run(workspace).map(|rows| report::table(&rows)),
+    },
+    Bench {
+        name: "latency",
+        run: latency::run,
+    },
+];
 
 /// Runs the benchmarks that `only` names, or all of them.
 ///
@@ -46,8 +64,8 @@ pub(crate) const BENCHES: [Bench; 1] = [Bench {
 pub(crate) fn run(workspace: &Workspace, only: &[String], write: bool) -> Result<()> {
     let path = workspace.file(REPORT);
     for bench in args::select(&BENCHES, |bench| bench.name, only)? {
-        let rows = (bench.run)(workspace).with_context(|| format!("benchmark {}", bench.name))?;
-        let section = format!("{}\n{}\n", report::table(&rows), report::stamp(bench.name)?);
+        let table = (bench.run)(workspace).with_context(|| format!("benchmark {}", bench.name))?;
+        let section = format!("{table}\n{}\n", report::stamp(bench.name)?);
         println!("## {}\n\n{section}", bench.name);
         if write {
             let old = fs::read_to_string(&path).with_context(|| format!("read {REPORT}"))?;

@@ -32,10 +32,11 @@ Usage: cargo xtask TASK
   test [--only STEP]...             everything CI runs, in these steps: tools, fmt, clippy, doc, test
   demo [FILE] [--once] [ARG]...     run the whole system on this machine and encode FILE, or a generated clip;
                                     further arguments go to `nommer dev`
-  bench [--only NAME]... [--write]  measure what the documentation claims: spawn;
+  bench [--only NAME]... [--write]  measure what the documentation claims: spawn, encode, moov, latency;
                                     --write puts the tables into docs/benchmarks.md
   measure PROGRAM [ARG]...          run one program and print what it cost: wall and CPU time in microseconds,
                                     peak memory in bytes, bytes written
+  plan-moov FILE COUNT              plan the relocation of a file's moov box COUNT times: what the bench measures
   help                              print this
 
 Steps and benchmarks run in the order listed. `test` and `demo` install FFmpeg with apt-get where they can.
@@ -61,6 +62,10 @@ fn run() -> Result<()> {
         Task::Test { only } => test::run(&Workspace::from_env()?, &only),
         Task::Demo { args } => demo::run(&Workspace::from_env()?, &args),
         Task::Bench { only, write } => bench::run(&Workspace::from_env()?, &only, write),
+        Task::PlanMoov { file, count } => {
+            println!("{} pieces", bench::moov::plan(&file, count)?.len());
+            Ok(())
+        }
         Task::Measure { argv } => {
             println!("{}", bench::measure::run(&argv)?);
             Ok(())

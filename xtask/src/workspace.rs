@@ -56,6 +56,11 @@ impl Workspace {
         self.target.join("tools")
     }
 
+    /// The folder that cargo builds into.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// A `cargo` command that shares the target folder of all others. It runs in the user's current folder.
     pub(crate) fn cargo<const N: usize>(&self, args: [&str; N]) -> Command {
         let mut command = Command::new(&self.cargo);

@@ -97,6 +97,17 @@ pub(super) fn destination(
         .map_err(refuse)
 }
 
+/// A job must not write over what it reads: a second attempt would read its own output.
+pub(super) fn two_places(source: &MediaUri, destination: &MediaUri) -> Result<(), SpecError> {
+    if source.identity() == destination.identity() {
+        return Err(SpecError::invalid(
+            "/dest_path",
+            "dest_path: it is the source itself; write somewhere else",
+        ));
+    }
+    Ok(())
+}
+
 /// The notify URL if there is one, and its secret part.
 pub(super) fn notify(
     value: Option<&Value>,

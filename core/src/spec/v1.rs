@@ -37,6 +37,7 @@ pub fn parse_v1(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError> {
     check::known_fields(body, "", &FIELDS)?;
     let (source_path, source) = check::source(check::text(body, "source_path")?, rules)?;
     let (dest_path, destination) = check::destination(check::text(body, "dest_path")?, rules)?;
+    check::two_places(&source_path, &dest_path)?;
     let (notify, notify_secret) =
         check::notify(body.get("notify_url"), notify_format(body)?, rules)?;
     let (preset, passes) = passes(body, rules)?;

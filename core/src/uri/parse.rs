@@ -98,6 +98,11 @@ fn parse_s3(rest: &str) -> Result<MediaUri, UriError> {
     if key.len() > MAX_KEY_BYTES {
         return malformed(format!("its key is longer than {MAX_KEY_BYTES} bytes"));
     }
+    // Such a key is legal, and is there to leave the prefix that somebody was given.
+    let decoded = percent_decode_str(key).decode_utf8_lossy();
+    if decoded.split('/').any(|part| part == "..") {
+        return malformed("its key holds `..`: write the key out");
+    }
     let place = Place::S3 {
         bucket: bucket.to_owned(),
         key: key.to_owned(),

@@ -76,6 +76,8 @@ fn addresses_that_name_nothing_are_refused() {
         "s3://127.0.0.1/k",
         "s3://user@bkt/k",
         "s3://***@bkt/k",
+        "s3://bkt/../k",
+        "s3://bkt/x%2f..%2fy",
         "s3://bkt/a\nb",
         "ftp://h/x",
         "gopher://h/x",

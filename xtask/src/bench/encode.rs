@@ -1,6 +1,6 @@
 //! The whole path of an encoder against a shell script that runs the same FFmpeg commands.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context as _, Result};
 
@@ -23,10 +23,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<Vec<Row>> {
     let folder = workspace.tools().join("bench-encode");
     fs::create_dir_all(&folder)?;
     let source = folder.join("source.mp4");
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25:duration=60"]);
-    ffmpeg.args(["-f", "lavfi", "-i", "sine=duration=60", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac"]);
-    process::run(ffmpeg.arg(&source))?;
+    make_source(&source)?;
     let options = folder.join("job_options.json");
     fs::write(&options, job_options()).context("write the options")?;
 
@@ -42,29 +39,81 @@ pub(super) fn run(workspace: &Workspace) -> Result<Vec<Row>> {
         quoted(PASS),
     );
     let data = out("data");
-    let rows = measure::compare(ROUNDS, &[
-        measure::Variant { label: "shell script", argv: vec!["sh".into(), "-c".into(), script.into()] },
-        measure::Variant {
-            label: "nommer encode",
-            argv: [&nommer.display().to_string(), "--data-dir", &data, "encode", &source, &out("ours.mp4"), "--job-options", &options]
+    let rows = measure::compare(
+        ROUNDS,
+        &[
+            measure::Variant {
+                label: "shell script",
+                argv: vec!["sh".into(), "-c".into(), script.into()],
+            },
+            measure::Variant {
+                label: "nommer encode",
+                argv: [
+                    &nommer.display().to_string(),
+                    "--data-dir",
+                    &data,
+                    "encode",
+                    &source,
+                    &out("ours.mp4"),
+                    "--job-options",
+                    &options,
+                ]
                 .map(Into::into)
                 .to_vec(),
-        },
-    ]);
+            },
+        ],
+    );
     fs::remove_dir_all(&folder)?;
     rows
 }
 
+/// A minute of moving bars and a tone.
+fn make_source(source: &Path) -> Result<()> {
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args([
+        "-v",
+        "error",
+        "-y",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=1280x720:rate=25:duration=60",
+    ]);
+    ffmpeg.args([
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=duration=60",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-c:a",
+        "aac",
+    ]);
+    process::run(ffmpeg.arg(source))
+}
+
 /// The filter has parentheses, which a shell would take for its own.
 fn quoted(words: &str) -> String {
-    words.split(' ').map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ")
+    words
+        .split(' ')
+        .map(|word| format!("'{word}'"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn job_options() -> String {
     let pairs = |more: &str| {
         let words: Vec<&str> = PASS.split(' ').collect();
-        let pairs: Vec<String> = words.chunks(2).map(|pair| format!("[\"{}\", \"{}\"]", &pair[0][1..], pair[1])).collect();
-        format!("{{\"outfile_options\": [{}, {more}], \"move_atom_to_front\": ", pairs.join(", "))
+        let pairs: Vec<String> = words
+            .chunks(2)
+            .map(|pair| format!("[\"{}\", \"{}\"]", &pair[0][1..], pair[1]))
+            .collect();
+        format!(
+            "{{\"outfile_options\": [{}, {more}], \"move_atom_to_front\": ",
+            pairs.join(", ")
+        )
     };
     format!(
         "{{\"nommer\": \"ffmpeg\", \"options\": [{}false}}, {}true}}]}}",

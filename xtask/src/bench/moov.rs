@@ -38,21 +38,36 @@ pub(super) fn run(workspace: &Workspace) -> Result<Vec<Row>> {
     let (theirs, ours) = (folder.join("theirs.mp4"), folder.join("ours.mp4"));
     process::run(Command::new("qt-faststart").args([&source, &theirs]))?;
     join(&source, &ours)?;
-    ensure!(process::succeeds(Command::new("cmp").args([&theirs, &ours])), "the outputs differ");
+    ensure!(
+        process::succeeds(Command::new("cmp").args([&theirs, &ours])),
+        "the outputs differ"
+    );
     let xtask = std::env::current_exe()?;
     let plan = |label, file: &Path, times: u32| measure::Variant {
         label,
-        argv: vec![xtask.clone().into(), "plan-moov".into(), file.into(), OsString::from(times.to_string())],
+        argv: vec![
+            xtask.clone().into(),
+            "plan-moov".into(),
+            file.into(),
+            OsString::from(times.to_string()),
+        ],
     };
-    let rows = measure::compare(ROUNDS, &[
-        measure::Variant {
-            label: "C qt-faststart, 1.1 GB",
-            argv: vec!["qt-faststart".into(), source.clone().into(), theirs.clone().into()],
-        },
-        plan("our plan, 1.1 GB", &source, 1),
-        plan("1,000 of our plans, 1.1 GB", &source, PLANS),
-        plan("our plan, 10 GB sparse", &sparse, 1),
-    ]);
+    let rows = measure::compare(
+        ROUNDS,
+        &[
+            measure::Variant {
+                label: "C qt-faststart, 1.1 GB",
+                argv: vec![
+                    "qt-faststart".into(),
+                    source.clone().into(),
+                    theirs.clone().into(),
+                ],
+            },
+            plan("our plan, 1.1 GB", &source, 1),
+            plan("1,000 of our plans, 1.1 GB", &source, PLANS),
+            plan("our plan, 10 GB sparse", &sparse, 1),
+        ],
+    );
     fs::remove_dir_all(&folder)?;
     rows
 }
@@ -60,12 +75,34 @@ pub(super) fn run(workspace: &Workspace) -> Result<Vec<Row>> {
 /// A file over 1 GB with its moov box at the end: noise, so that the bit rate is kept.
 fn make_source(folder: &Path, source: &Path) -> Result<()> {
     let clip = folder.join("clip.mp4");
-    let noise = format!("nullsrc=size=1280x720:rate=25:duration={CLIP_SECS},geq=random(1)*255:128:128");
+    let noise =
+        format!("nullsrc=size=1280x720:rate=25:duration={CLIP_SECS},geq=random(1)*255:128:128");
     let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-v", "error", "-y", "-f", "lavfi", "-i", &noise, "-c:v", "libx264", "-preset", "ultrafast", "-b:v", "30M"]);
+    ffmpeg.args([
+        "-v",
+        "error",
+        "-y",
+        "-f",
+        "lavfi",
+        "-i",
+        &noise,
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-b:v",
+        "30M",
+    ]);
     process::run(ffmpeg.arg(&clip))?;
     let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-v", "error", "-y", "-stream_loop", &REPEATS.to_string(), "-i"]);
+    ffmpeg.args([
+        "-v",
+        "error",
+        "-y",
+        "-stream_loop",
+        &REPEATS.to_string(),
+        "-i",
+    ]);
     process::run(ffmpeg.arg(&clip).args(["-c", "copy"]).arg(source))?;
     let bytes = fs::metadata(source)?.len();
     ensure!(bytes > 1_000_000_000, "the source has only {bytes} bytes");
