@@ -52,9 +52,11 @@ fn receipt(number: i64, receives: u32) -> String {
     format!("{number}:{receives}")
 }
 
+/// A message that was never received has no receipt.
 fn parse_receipt(text: &str) -> Option<(i64, u32)> {
     let (number, receives) = text.split_once(':')?;
-    Some((number.parse().ok()?, receives.parse().ok()?))
+    let receives = receives.parse().ok().filter(|receives| *receives > 0)?;
+    Some((number.parse().ok()?, receives))
 }
 
 fn any_visible(connection: &Connection, queue: &str) -> Result<bool, Fault> {

@@ -3,6 +3,8 @@
 mod harness;
 
 mod bad_input;
+mod cli;
+mod conformance;
 mod layout;
 mod lifecycle;
 mod moov;

@@ -75,7 +75,8 @@ impl Inner {
     fn held(&mut self, receipt_text: &str) -> Option<(u64, &mut Message)> {
         let number: u64 = receipt_text.split_once(':')?.0.parse().ok()?;
         let message = self.messages.get_mut(&number)?;
-        (receipt(number, message.receives) == receipt_text).then_some((number, message))
+        (message.receives > 0 && receipt(number, message.receives) == receipt_text)
+            .then_some((number, message))
     }
 }
 

@@ -1,0 +1,98 @@
+//! Jobs, notifications and instances to store.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use nommer_core::{
+    id::JobId,
+    instance::{Instance, InstanceState},
+    job::{Event, Job, StateName},
+    notify::{DeliveryStatus, Notification},
+    ports::IdempotencyKey,
+    sealed::SealedSecrets,
+};
+use serde_json::json;
+
+/// A time, in seconds from a fixed one.
+pub(super) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_000_000 + second).unwrap()
+}
+
+/// The id of job number `number`. Ids sort by number.
+pub(super) fn id(number: u32) -> JobId {
+    format!("job_{number:032x}").parse().unwrap()
+}
+
+/// A new job with a destination of its own.
+pub(super) fn job(number: u32) -> Job {
+    job_to(number, &format!("file:///out/{number}.mp4"))
+}
+
+/// A new job with this destination.
+pub(super) fn job_to(number: u32, destination: &str) -> Job {
+    let spec = json!({
+        "source_path": "file:///in/source.mp4",
+        "dest_path": destination,
+        "passes": [{}],
+        "external_id": format!("customer-{}", number % 2),
+        "metadata": { "title": "Ünïcode \u{0} and 'quotes'" },
+        "max_attempts": 3,
+    });
+    let spec = serde_json::from_value(spec).unwrap();
+    Job::new(id(number), spec, SealedSecrets::default(), at(0))
+}
+
+/// A job that an encoder has claimed.
+pub(super) fn claimed(mut job: Job) -> Job {
+    let event = Event::Claim {
+        instance: "i-1".parse().unwrap(),
+        lease: Duration::from_secs(60),
+        margin: Duration::from_secs(30),
+    };
+    job.apply(event, at(1));
+    job
+}
+
+/// A job that has ended.
+pub(super) fn canceled(mut job: Job) -> Job {
+    job.apply(Event::Cancel, at(1));
+    job
+}
+
+/// A key that is kept for ten seconds.
+pub(super) fn key(key: &str, body_hash: &str) -> IdempotencyKey {
+    IdempotencyKey {
+        key: key.to_owned(),
+        body_hash: body_hash.to_owned(),
+        expires_at: at(10),
+    }
+}
+
+/// A notification of a job's change, due at this second; settled if at none.
+pub(super) fn notification(job: &JobId, sequence: u64, due: Option<i64>) -> Notification {
+    Notification {
+        job_id: job.clone(),
+        sequence,
+        state: StateName::Downloading,
+        details: String::new(),
+        created_at: at(0),
+        attempts: 0,
+        status: due.map_or(DeliveryStatus::Delivered, |_| DeliveryStatus::Due),
+        next_attempt_at: due.map(at),
+        last_answer: None,
+    }
+}
+
+/// An instance that takes jobs.
+pub(super) fn instance(name: &str) -> Instance {
+    Instance {
+        id: name.parse().unwrap(),
+        state: InstanceState::Ready,
+        slots: 2,
+        jobs: vec![id(1)],
+        started_at: at(0),
+        beat_at: at(1),
+        drain_requested: false,
+        ffmpeg_version: Some("7.1".to_owned()),
+    }
+}

@@ -1,0 +1,151 @@
+//! [`MediaStorage`]: outputs appear whole or not at all, and nothing of a stranger's is lost.
+
+use std::{fs, path::Path};
+
+use nommer_core::{
+    moov::Segment,
+    ports::{MediaError, MediaStorage, ObjectFacts},
+};
+use tempfile::TempDir;
+
+use super::MediaWorld;
+
+async fn stat(world: &impl MediaWorld, name: &str) -> Option<ObjectFacts> {
+    world.storage().stat(&world.uri(name)).await.unwrap()
+}
+
+async fn fetch(
+    world: &impl MediaWorld,
+    name: &str,
+    etag: Option<&str>,
+    to: &Path,
+) -> Result<ObjectFacts, MediaError> {
+    world.storage().fetch(&world.uri(name), etag, to).await
+}
+
+async fn stage<W: MediaWorld>(
+    world: &W,
+    name: &str,
+    content: &str,
+) -> <W::Storage as MediaStorage>::Staged {
+    let work = TempDir::new().unwrap();
+    let from = work.path().join("out");
+    fs::write(&from, content).unwrap();
+    let whole = Segment::Source {
+        offset: 0,
+        len: content.len() as u64,
+    };
+    let (uri, segments) = (world.uri(name), [whole]);
+    let staged = world.storage().stage(&uri, &from, &segments).await;
+    staged.unwrap()
+}
+
+pub(super) async fn what_is_not_there_is_not_found(world: &impl MediaWorld) {
+    let work = TempDir::new().unwrap();
+    for name in ["missing", "missing/too"] {
+        assert_eq!(stat(world, name).await, None);
+        let to = work.path().join("in");
+        let error = fetch(world, name, None, &to).await.unwrap_err();
+        assert!(matches!(error, MediaError::NotFound(_)), "{error:?}");
+        assert!(!to.exists());
+    }
+}
+
+pub(super) async fn the_version_that_was_looked_at_is_fetched(world: &impl MediaWorld) {
+    let work = TempDir::new().unwrap();
+    for (name, content) in [("in", "some media"), ("folder/empty", "")] {
+        world.put(name, content).await;
+        let facts = stat(world, name).await.unwrap();
+        assert_eq!(facts.bytes, Some(content.len() as u64));
+        assert_eq!(stat(world, name).await.as_ref(), Some(&facts));
+        for (number, etag) in [None, facts.etag.as_deref()].into_iter().enumerate() {
+            let to = work.path().join(format!("{content}-{number}"));
+            let fetched = fetch(world, name, etag, &to).await.unwrap();
+            assert_eq!(fetched, facts);
+            assert_eq!(fs::read_to_string(&to).unwrap(), content);
+        }
+    }
+}
+
+pub(super) async fn a_version_that_is_gone_is_not_fetched(world: &impl MediaWorld) {
+    let work = TempDir::new().unwrap();
+    let to = work.path().join("in");
+    world.put("in", "old").await;
+    let old = stat(world, "in").await.unwrap();
+    world.put("in", "newer").await;
+    let error = fetch(world, "in", old.etag.as_deref(), &to).await;
+    assert!(matches!(error, Err(MediaError::Changed(_))), "{error:?}");
+    assert!(!to.exists());
+}
+
+pub(super) async fn an_output_is_invisible_until_it_is_committed(world: &impl MediaWorld) {
+    let staged = stage(world, "new/folder/out", "ours").await;
+    assert_eq!(stat(world, "new/folder/out").await, None);
+    assert_eq!(world.get("new/folder/out").await, None);
+    let etag = world.storage().commit(staged, None).await.unwrap();
+    assert_eq!(world.get("new/folder/out").await.as_deref(), Some("ours"));
+    assert_eq!(stat(world, "new/folder/out").await.unwrap().etag, etag);
+    assert_eq!(world.leftovers().await, 0);
+}
+
+pub(super) async fn segments_are_joined_in_order(world: &impl MediaWorld) {
+    let work = TempDir::new().unwrap();
+    let from = work.path().join("out");
+    fs::write(&from, "0123456789").unwrap();
+    let segments = [
+        Segment::Source { offset: 6, len: 4 },
+        Segment::Bytes(b"moov".to_vec()),
+        Segment::Source { offset: 3, len: 0 },
+        Segment::Source { offset: 0, len: 2 },
+        Segment::Bytes(Vec::new()),
+    ];
+    let uri = world.uri("out");
+    let staged = world.storage().stage(&uri, &from, &segments).await;
+    let committed = world.storage().commit(staged.unwrap(), None).await;
+    committed.unwrap();
+    assert_eq!(world.get("out").await.as_deref(), Some("6789moov01"));
+}
+
+pub(super) async fn a_new_output_does_not_replace_what_came_before_it(world: &impl MediaWorld) {
+    let staged = stage(world, "out", "ours").await;
+    world.put("out", "theirs").await;
+    let error = world.storage().commit(staged, None).await;
+    assert!(matches!(error, Err(MediaError::Changed(_))), "{error:?}");
+    assert_eq!(world.get("out").await.as_deref(), Some("theirs"));
+    assert_eq!(world.leftovers().await, 0);
+}
+
+pub(super) async fn an_output_does_not_replace_what_changed_meanwhile(world: &impl MediaWorld) {
+    world.put("out", "theirs").await;
+    let before = stat(world, "out").await;
+    let staged = stage(world, "out", "ours").await;
+    world.put("out", "theirs, again").await;
+    let error = world.storage().commit(staged, before.as_ref()).await;
+    assert!(matches!(error, Err(MediaError::Changed(_))), "{error:?}");
+    assert_eq!(world.get("out").await.as_deref(), Some("theirs, again"));
+
+    let staged = stage(world, "out", "ours").await;
+    world.remove("out").await;
+    let error = world.storage().commit(staged, before.as_ref()).await;
+    assert!(matches!(error, Err(MediaError::Changed(_))), "{error:?}");
+    assert_eq!(world.get("out").await, None);
+    assert_eq!(world.leftovers().await, 0);
+}
+
+pub(super) async fn an_output_replaces_what_is_as_it_was(world: &impl MediaWorld) {
+    world.put("out", "theirs").await;
+    let before = stat(world, "out").await;
+    let staged = stage(world, "out", "ours").await;
+    assert_eq!(world.get("out").await.as_deref(), Some("theirs"));
+    let committed = world.storage().commit(staged, before.as_ref()).await;
+    assert_ne!(committed.unwrap(), before.unwrap().etag);
+    assert_eq!(world.get("out").await.as_deref(), Some("ours"));
+    assert_eq!(world.leftovers().await, 0);
+}
+
+pub(super) async fn an_unwanted_output_leaves_nothing(world: &impl MediaWorld) {
+    let staged = stage(world, "out", "ours").await;
+    world.storage().discard(staged).await;
+    assert_eq!(world.get("out").await, None);
+    assert_eq!(world.leftovers().await, 0);
+}
