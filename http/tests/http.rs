@@ -1,5 +1,7 @@
 //! Sources and receivers on a real web server of this machine.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
+
 use std::{
     net::SocketAddr,
     sync::{

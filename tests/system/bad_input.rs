@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{System, file_url, make_clip, output_of};
 
-fn encode(pairs: Value) -> Value {
+fn encode(pairs: &Value) -> Value {
     json!({"nommer": "ffmpeg", "options": [{"outfile_options": pairs, "move_atom_to_front": true}]})
 }
 
@@ -57,7 +57,7 @@ fn unusable_sources_end_in_error_with_their_code() {
             .arg(system.path("tone.wav")),
     );
 
-    let x264 = encode(json!([["c:v", "libx264"], ["f", "mp4"]]));
+    let x264 = encode(&json!([["c:v", "libx264"], ["f", "mp4"]]));
     let cases = [
         ("missing.mp4", "source_not_found", "missing.mp4"),
         ("empty.mp4", "source_unreadable", "empty"),
@@ -83,7 +83,7 @@ fn a_codec_that_does_not_fit_the_container_tells_what_ffmpeg_said() {
         &system,
         "in.mp4",
         "out.webm",
-        &encode(json!([["c:v", "libx264"], ["f", "webm"]])),
+        &encode(&json!([["c:v", "libx264"], ["f", "webm"]])),
     );
     assert_eq!(code, "encoder_failed");
     assert!(
@@ -103,7 +103,7 @@ fn a_folder_that_cannot_be_written_is_dest_forbidden() {
         &system,
         "in.mp4",
         "file/out.mp4",
-        &encode(json!([["c", "copy"], ["f", "mp4"]])),
+        &encode(&json!([["c", "copy"], ["f", "mp4"]])),
     );
     assert_eq!(code, "dest_forbidden", "{message}");
     system.assert_clean();
@@ -142,7 +142,7 @@ fn options_that_reach_for_files_are_refused_at_submit() {
         json!([["-attach", "/etc/passwd"]]),
         json!([["x264-params", "stats=/tmp/x"]]),
     ] {
-        let body = json!({"source_path": "s3://in-bucket/a.mp4", "dest_path": "s3://out-bucket/a.mp4", "job_options": encode(pairs.clone())});
+        let body = json!({"source_path": "s3://in-bucket/a.mp4", "dest_path": "s3://out-bucket/a.mp4", "job_options": encode(&pairs)});
         let (status, problem) = system.http("POST", "/v1/jobs", Some(&body));
         assert!((400..500).contains(&status), "{pairs}: {problem}");
         let code = problem["code"].as_str().unwrap();

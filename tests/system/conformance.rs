@@ -3,8 +3,6 @@
 //! A set is a [`World`] (and a [`MediaWorld`], if it stores media) and one line at the end of this file. The use cases are tested
 //! on memory and trusted on all others because of this suite.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
-
 mod claims;
 mod fixtures;
 mod fleet;

@@ -1,5 +1,7 @@
 //! The whole system from outside: real processes, real FFmpeg, real clips. Run by `cargo xtask test`.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
+
 mod harness;
 
 mod bad_input;

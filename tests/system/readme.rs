@@ -34,7 +34,7 @@ fn commands() -> Vec<String> {
             );
             open.push('\n');
             // A quote that is not closed goes on in the next line.
-            if open.matches('\'').count() % 2 == 0 {
+            if open.matches('\'').count().is_multiple_of(2) {
                 commands.push(open.trim().to_owned());
                 open.clear();
             }
