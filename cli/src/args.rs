@@ -185,7 +185,7 @@ pub(crate) struct SimulateArgs {
     #[arg(long, default_value_t = 1)]
     pub(crate) jobs_per_instance: u32,
 
-    /// Plot the instances of the first day over time, as FILE-<workload>.svg.
+    /// Plot the instances of the first day over time, as FILE with the workload in its name.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
 }
