@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use axum::middleware;
 use jiff::Timestamp;
 use nommer_core::{
     address::NetworkRules, options::OptionPolicy, ports::ScaleSignal, prune::PrunePolicy,
@@ -30,6 +31,7 @@ use crate::{
     config::Config,
     demo::{self, Receiver},
     failure::Failure,
+    guard::guard,
     output::Output,
 };
 
@@ -187,9 +189,13 @@ impl System {
             signal: self.signal.clone(),
             rules: self.rules.clone(),
         });
+        let address = listener
+            .local_addr()
+            .context("read the address that was taken")?;
+        let routes = router(submit).layer(middleware::from_fn_with_state(address, guard));
         let stopped = stop.clone().cancelled_owned();
         tasks.spawn(async move {
-            let server = axum::serve(listener, router(submit)).with_graceful_shutdown(stopped);
+            let server = axum::serve(listener, routes).with_graceful_shutdown(stopped);
             if let Err(error) = server.await {
                 ::tracing::error!(%error, "the API stopped");
             }

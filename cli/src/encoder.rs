@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use nommer_core::{error::JobError, fleet::idle_limit, id::InstanceId, settings::Settings};
 use nommer_encoder::{
-    daemon::{Daemon, Shutdown},
+    daemon::{Daemon, Stop},
     heartbeat::LeaseTimes,
     pipeline::Pipeline,
     storage::ByScheme,
@@ -64,14 +64,24 @@ pub(crate) async fn run() -> Result<(), Failure> {
         slots: settings.fleet.jobs_per_instance,
         idle_limit: idle_limit(&settings.fleet, settings.fleet.billed_boot),
     };
-    Ok(daemon.run(terminated()).await.context("run the encoder")?)
+    let stop = Stop::default();
+    tokio::spawn(listen(stop.clone()));
+    Ok(daemon.run(stop).await.context("run the encoder")?)
 }
 
-/// SIGTERM gives jobs back at once: whoever sends it wants the machine.
-async fn terminated() -> Shutdown {
-    let mut terminate = signal(SignalKind::terminate()).expect("a signal handler can be set up");
-    terminate.recv().await;
-    Shutdown::Release
+/// SIGTERM drains; SIGINT, which the server sends when it is stopped itself, gives jobs back at once.
+async fn listen(stop: Stop) {
+    let handler = |kind| signal(kind).expect("a signal handler can be set up");
+    let (mut terminate, mut interrupt) = (
+        handler(SignalKind::terminate()),
+        handler(SignalKind::interrupt()),
+    );
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => stop.drain.cancel(),
+            _ = interrupt.recv() => stop.release.cancel(),
+        }
+    }
 }
 
 /// Where media comes from and goes to in local mode.

@@ -9,6 +9,7 @@ mod doctor;
 mod encode;
 mod encoder;
 mod failure;
+mod guard;
 mod jobs;
 mod migrate;
 mod options;

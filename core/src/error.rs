@@ -189,17 +189,11 @@ impl Code {
         }
     }
 
-    /// Whether another attempt at the same job can end better.
+    /// Whether another attempt at the same job can end better. A disk or a memory that was too small once is too small again.
     pub fn retryable(self) -> bool {
         matches!(
             self,
-            Self::OutOfDisk
-                | Self::OutOfMemory
-                | Self::TimedOut
-                | Self::Interrupted
-                | Self::DestUnavailable
-                | Self::RateLimited
-                | Self::Unavailable
+            Self::Interrupted | Self::DestUnavailable | Self::RateLimited | Self::Unavailable
         )
     }
 

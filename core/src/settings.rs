@@ -194,6 +194,8 @@ impl Settings {
         settings.encoder.lease = Duration::from_secs(15);
         settings.fleet.boot_time = Duration::from_secs(5);
         settings.fleet.billed_boot = Duration::from_secs(5);
+        // A look costs next to nothing here, and nobody else wakes scale when an encoder gives a job back.
+        settings.fleet.scale_interval = Duration::from_secs(2);
         settings.fleet.max = 1;
         settings
     }

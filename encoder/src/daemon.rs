@@ -31,13 +31,23 @@ const POLL: Duration = Duration::from_secs(1);
 /// Pause after a fault of the queue or the table.
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 
-/// How an encoder is asked to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shutdown {
-    /// Finish what it has first.
-    Drain,
-    /// Give back what it has, at once.
-    Release,
+/// How an encoder is asked to end. Giving jobs back implies taking no more.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    /// Take no more jobs, finish those at hand, end.
+    pub drain: CancellationToken,
+    /// Give the jobs at hand back at once, end.
+    pub release: CancellationToken,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        let release = CancellationToken::new();
+        Self {
+            drain: release.child_token(),
+            release,
+        }
+    }
 }
 
 /// One encoder.
@@ -52,13 +62,10 @@ pub struct Daemon<B, P> {
 }
 
 /// What the parts of a daemon share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     jobs: Mutex<BTreeSet<JobId>>,
-    /// No more messages are taken.
-    stop: CancellationToken,
-    /// Jobs are given back.
-    release: CancellationToken,
+    stop: Stop,
 }
 
 impl<B, M, P> Daemon<B, P>
@@ -68,37 +75,22 @@ where
     P: Fn() -> Result<Pipeline<M>, JobError> + Send + Sync + 'static,
 {
     /// Runs until it is idle for too long, told to drain through its row, or asked to end.
-    pub async fn run(self, shutdown: impl Future<Output = Shutdown>) -> Result<(), StoreError> {
-        let shared = Arc::new(Shared::default());
+    pub async fn run(self, stop: Stop) -> Result<(), StoreError> {
+        let shared = Arc::new(Shared {
+            jobs: Mutex::default(),
+            stop,
+        });
         let mut row = Row::register(&self.worker, self.slots).await?;
         let jobs = TaskTracker::new();
         let taking = self.take_jobs(&shared, &jobs);
-        tokio::pin!(taking, shutdown);
-        let mut asked = false;
-        loop {
-            tokio::select! {
-                () = &mut taking => break,
-                how = &mut shutdown, if !asked => {
-                    asked = true;
-                    ask(&shared, how);
-                }
-                () = sleep(self.worker.times.heartbeat) => row.beat(&self.worker, &shared, InstanceState::Ready).await,
-            }
-        }
-        jobs.close();
+        row.beat_while(taking, &self.worker, &shared, InstanceState::Ready)
+            .await;
         tracing::info!("taking no more jobs");
         row.beat(&self.worker, &shared, InstanceState::Draining)
             .await;
-        loop {
-            tokio::select! {
-                () = jobs.wait() => break,
-                how = &mut shutdown, if !asked => {
-                    asked = true;
-                    ask(&shared, how);
-                }
-                () = sleep(self.worker.times.heartbeat) => row.beat(&self.worker, &shared, InstanceState::Draining).await,
-            }
-        }
+        jobs.close();
+        row.beat_while(jobs.wait(), &self.worker, &shared, InstanceState::Draining)
+            .await;
         row.beat(&self.worker, &shared, InstanceState::Gone).await;
         Ok(())
     }
@@ -107,9 +99,10 @@ where
     async fn take_jobs(&self, shared: &Arc<Shared>, jobs: &TaskTracker) {
         let slots = Arc::new(Semaphore::new(usize::try_from(self.slots).unwrap_or(1)));
         let mut busy_at = Instant::now();
-        while !shared.stop.is_cancelled() {
+        while !shared.stop.drain.is_cancelled() {
             let free = shared
                 .stop
+                .drain
                 .run_until_cancelled(Arc::clone(&slots).acquire_owned())
                 .await;
             let Some(Ok(slot)) = free else { break };
@@ -134,7 +127,11 @@ where
                 }
                 Err(error) => {
                     tracing::warn!(error = ?error, "the queue did not answer");
-                    shared.stop.run_until_cancelled(sleep(FAULT_PAUSE)).await;
+                    shared
+                        .stop
+                        .drain
+                        .run_until_cancelled(sleep(FAULT_PAUSE))
+                        .await;
                 }
             }
             if !shared.jobs.lock().expect("no holder panics").is_empty() {
@@ -148,14 +145,6 @@ where
                 break;
             }
         }
-    }
-}
-
-fn ask(shared: &Shared, how: Shutdown) {
-    tracing::info!(?how, "asked to end");
-    shared.stop.cancel();
-    if how == Shutdown::Release {
-        shared.release.cancel();
     }
 }
 
@@ -176,7 +165,7 @@ async fn work<B, M, P>(
         .expect("no holder panics")
         .insert(id.clone());
     let done = if first {
-        worker.work(&delivery, &shared.release).await
+        worker.work(&delivery, &shared.stop.release).await
     } else {
         // A second message for a job in hand: it waits, and is dropped when it comes back after the job's end.
         worker
@@ -243,6 +232,23 @@ impl Row {
         Ok(())
     }
 
+    /// Beats for as long as something goes on.
+    async fn beat_while<B: Backend, P>(
+        &mut self,
+        work: impl Future<Output = ()>,
+        worker: &Worker<B, P>,
+        shared: &Shared,
+        state: InstanceState,
+    ) {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                () = &mut work => return,
+                () = sleep(worker.times.heartbeat) => self.beat(worker, shared, state).await,
+            }
+        }
+    }
+
     /// Writes the row anew. A fault is logged: the next beat comes.
     async fn beat<B: Backend, P>(
         &mut self,
@@ -283,7 +289,7 @@ impl Row {
             }
         }
         if self.instance.drain_requested {
-            shared.stop.cancel();
+            shared.stop.drain.cancel();
         }
     }
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use nix::sys::signal::Signal;
 use nommer_core::{
     id::InstanceId,
     lease::elapsed,
@@ -88,7 +89,8 @@ impl ProcessFleet {
         });
         let mut ending = tokio::task::JoinSet::new();
         for process in rows.into_iter().filter_map(|row| row.process) {
-            ending.spawn(process.end(GRACE));
+            // SIGINT asks an encoder to give its jobs back, SIGTERM to finish them first.
+            ending.spawn(process.end(Signal::SIGINT, GRACE));
         }
         ending.join_all().await;
     }
@@ -237,7 +239,7 @@ impl Fleet for ProcessFleet {
             .into_iter()
             .find(|row| row.instance_id == *id);
         if let Some(process) = row.and_then(|row| row.process) {
-            process.end(GRACE).await;
+            process.end(Signal::SIGTERM, GRACE).await;
         }
         Ok(())
     }

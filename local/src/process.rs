@@ -36,13 +36,13 @@ impl Process {
         Self::of(self.pid) == Some(self)
     }
 
-    /// Asks its group to end, and ends it the hard way after `grace`.
-    pub(crate) async fn end(self, grace: Duration) {
+    /// Asks it to end with this signal, and ends its group the hard way after `grace`.
+    pub(crate) async fn end(self, ask: Signal, grace: Duration) {
         if !self.alive() {
             return;
         }
         let pid = Pid::from_raw(self.pid);
-        signal(kill(pid, Signal::SIGTERM), self);
+        signal(kill(pid, ask), self);
         let begun = tokio::time::Instant::now();
         while self.alive() && begun.elapsed() < grace {
             tokio::time::sleep(Duration::from_millis(20)).await;

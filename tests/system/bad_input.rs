@@ -169,3 +169,34 @@ fn a_machine_without_ffmpeg_says_so() {
             .contains("install ffmpeg")
     );
 }
+
+#[test]
+fn a_disk_that_is_too_small_is_told_with_numbers_before_any_work() {
+    let root = output_of(Command::new("id").arg("-u")).trim() == "0";
+    if !root {
+        // A small disk can be made by root alone; CI is.
+        return;
+    }
+    let system = System::start_on_small_disk(80);
+    let noise = [
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        "anoisesrc=duration=90:sample_rate=96000",
+        "-ac",
+        "2",
+    ];
+    output_of(
+        Command::new("ffmpeg")
+            .args(noise)
+            .arg(system.path("long.wav")),
+    );
+    let copy = encode(&json!([["c", "copy"], ["f", "wav"]]));
+    let (code, message) = failure(&system, "long.wav", "out.wav", &copy);
+    assert_eq!(code, "out_of_disk", "{message}");
+    assert!(message.contains("MiB are free"), "{message}");
+    assert!(!system.path("out.wav").exists());
+    system.assert_clean();
+}

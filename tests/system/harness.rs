@@ -153,7 +153,7 @@ impl System {
         let variables: Vec<_> = all
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let (server, api) = serve(folder.path(), &variables);
+        let (server, api) = serve(program(), folder.path(), &variables);
         Self {
             folder,
             api,
@@ -162,10 +162,27 @@ impl System {
         }
     }
 
+    /// Starts it with work folders on a disk of this many MiB, seen by it alone. Needs root.
+    pub(crate) fn start_on_small_disk(mebibytes: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mount = format!(
+            "mkdir -p data/work && mount -t tmpfs -o size={mebibytes}m none data/work && exec \"$0\" \"$@\""
+        );
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--mount", "sh", "-c", &mount]).arg(nommer());
+        let (server, api) = serve(unshare, folder.path(), &[]);
+        Self {
+            folder,
+            api,
+            server: Mutex::new(server),
+            variables: Vec::new(),
+        }
+    }
+
     /// Kills the server as a power cut would, and starts another on the same data.
     pub(crate) fn restart(&mut self) {
         self.kill_server();
-        let (server, api) = serve(self.folder.path(), &self.variables);
+        let (server, api) = serve(program(), self.folder.path(), &self.variables);
         self.server = Mutex::new(server);
         self.api = api;
     }
@@ -309,8 +326,12 @@ impl Drop for System {
     }
 }
 
-fn serve(folder: &Path, variables: &[(String, String)]) -> (Child, String) {
-    let mut server = Command::new(nommer())
+fn program() -> Command {
+    Command::new(nommer())
+}
+
+fn serve(mut program: Command, folder: &Path, variables: &[(String, String)]) -> (Child, String) {
+    let mut server = program
         .args(["dev", "--listen", "127.0.0.1:0", "--json"])
         .current_dir(folder)
         .env("NOMMER_LOCAL__DATA_DIR", folder.join("data"))

@@ -194,6 +194,55 @@ fn an_encoder_killed_in_pass_two_costs_an_attempt_and_nothing_else() {
     system.assert_clean();
 }
 
+/// Sends a signal to the one encoder.
+fn signal_encoder(system: &System, signal: &str) {
+    let [encoder] = system.encoders()[..] else {
+        panic!("one encoder was expected")
+    };
+    output_of(Command::new("kill").args([signal, &encoder.to_string()]));
+}
+
+#[test]
+fn an_encoder_that_drains_finishes_its_job_and_ends() {
+    let system = System::start_with(&[("NOMMER_FLEET__IDLE_TIMEOUT", "10m")]);
+    let (source, result) = (system.path("in.mp4"), system.path("out.mp4"));
+    make_clip(&source, 6, "640x360");
+    let id = submit_legacy(&system, &slow_two_pass(&source, &result));
+    system.in_pass(&id, 1);
+    signal_encoder(&system, "-TERM");
+    let job = system.finished(&id);
+    assert_eq!(job["attempts"], json!(1));
+    let states = job["events"].to_string();
+    assert_eq!(
+        states.matches("PENDING").count(),
+        1,
+        "it was never given back: {states}"
+    );
+    eventually("the encoder to end", || {
+        system.encoders().is_empty().then_some(())
+    });
+}
+
+#[test]
+fn an_encoder_that_is_interrupted_gives_its_job_back_uncounted() {
+    let system = System::start();
+    let (source, result) = (system.path("in.mp4"), system.path("out.mp4"));
+    make_clip(&source, 6, "640x360");
+    let id = submit_legacy(&system, &slow_two_pass(&source, &result));
+    system.in_pass(&id, 1);
+    signal_encoder(&system, "-INT");
+    let job = system.finished(&id);
+    assert_eq!(
+        job["attempts"],
+        json!(1),
+        "the interrupted attempt is not counted"
+    );
+    let events = job["events"].to_string();
+    assert!(events.contains("gave the job back"), "{events}");
+    assert!(decodes(&result));
+    system.assert_clean();
+}
+
 #[test]
 fn a_server_killed_in_the_middle_goes_on_where_it_stopped() {
     let mut system = System::start();

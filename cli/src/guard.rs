@@ -1,0 +1,100 @@
+//! The door of the local server: it asks for no key, so nobody but programs of this machine may come in.
+//!
+//! Web pages that are open in a browser here could send requests to loopback addresses too. Their requests say where they come
+//! from, and are refused; so are requests under a name that a stranger's DNS has pointed at this machine.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use nommer_core::{
+    api::Problem,
+    error::{Code, JobError},
+};
+
+/// Lets programs in, and pages of this server's own.
+pub(crate) async fn guard(
+    State(listen): State<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match refusal(request.headers(), listen) {
+        None => next.run(request).await,
+        Some(why) => {
+            let problem = Problem::new(&JobError::new(Code::Forbidden, why), "");
+            (StatusCode::FORBIDDEN, Json(problem)).into_response()
+        }
+    }
+}
+
+fn refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<&'static str> {
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &axum::http::HeaderValue| value.to_str().ok())
+    };
+    let host = text(header::HOST)?;
+    let name = host
+        .rsplit_once(':')
+        .map_or(host, |(name, _port)| name)
+        .trim_matches(['[', ']']);
+    let known = name == "localhost"
+        || name
+            .parse::<IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback() || ip == listen.ip());
+    // A server that listens beyond this machine is reached by whatever name the network gives it.
+    if listen.ip().is_loopback() && !known {
+        return Some("the Host header names another machine");
+    }
+    let own = format!("http://{host}");
+    match text(header::ORIGIN) {
+        Some(origin) if origin != own => {
+            Some("the request comes from a web page of another origin")
+        }
+        Some(_) | None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(pairs: &[(&'static str, &str)]) -> bool {
+        let headers = pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect();
+        refusal(&headers, "127.0.0.1:8001".parse().unwrap()).is_none()
+    }
+
+    #[test]
+    fn programs_of_this_machine_come_in() {
+        for host in [
+            "127.0.0.1:8001",
+            "localhost:8001",
+            "[::1]:8001",
+            "127.0.0.1",
+        ] {
+            assert!(check(&[("host", host)]), "{host}");
+        }
+        assert!(check(&[
+            ("host", "localhost:8001"),
+            ("origin", "http://localhost:8001")
+        ]));
+    }
+
+    #[test]
+    fn web_pages_and_rebound_names_do_not() {
+        assert!(!check(&[
+            ("host", "127.0.0.1:8001"),
+            ("origin", "https://evil.example")
+        ]));
+        assert!(!check(&[("host", "127.0.0.1:8001"), ("origin", "null")]));
+        assert!(!check(&[("host", "evil.example:8001")]));
+    }
+}
