@@ -25,6 +25,7 @@ use crate::{
     client::Client,
     config::{Config, address},
     dev::System,
+    encoder::find_tools,
     failure::Failure,
     output::Output,
     watch::{conclude, describe, until_ended},
@@ -139,8 +140,7 @@ async fn source(system: &System, file: Option<&Path>) -> Result<PathBuf, Failure
     if !clip.exists() {
         std::fs::create_dir_all(system.data_dir.join("demo"))
             .context("make a folder for the demo")?;
-        let settings = &system.settings.ffmpeg;
-        let tools = nommer_encoder::tools::Tools::find(&settings.path, settings.sandbox)?;
+        let tools = find_tools(&system.settings)?;
         tools.make_clip(&clip).await?;
     }
     Ok(clip)

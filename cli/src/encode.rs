@@ -47,7 +47,8 @@ pub(crate) async fn run(args: &EncodeArgs, config: &Config, output: Output) -> R
         http: HttpSource::new(dev::network_rules(&config.settings, None))
             .context("prepare the HTTP client")?,
     };
-    let pipeline = encoder::pipeline(&config.settings, storage)?;
+    let tools = encoder::find_tools(&config.settings)?;
+    let pipeline = encoder::pipeline(&config.settings, storage, tools);
     let instance = format!("encode-{}", Uuid::now_v7().simple());
     let root =
         WorkRoot::open(&config.data_dir.join("work"), &instance).context("make a work folder")?;

@@ -1,6 +1,10 @@
 //! The role of an encoder process in local mode: the daemon over the embedded adapters.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use nommer_core::{error::JobError, fleet::idle_limit, id::InstanceId, settings::Settings};
@@ -47,9 +51,17 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let root = WorkRoot::open(&local.folder().join("work"), instance.as_str())
         .context("make the work folder")?;
     let (storage, own) = (storage(&settings, &data_dir)?, settings.clone());
+    let found: OnceLock<Tools> = OnceLock::new();
     let worker = Worker {
         backend: Arc::new(local),
-        pipeline: move || pipeline(&own, storage.clone()),
+        pipeline: move || {
+            let tools = match found.get() {
+                Some(tools) => tools.clone(),
+                // A failure is not kept: FFmpeg may be installed while the daemon runs.
+                None => find_tools(&own).map(|tools| found.get_or_init(|| tools).clone())?,
+            };
+            Ok(pipeline(&own, storage.clone(), tools))
+        },
         instance,
         root,
         times: LeaseTimes {
@@ -93,17 +105,18 @@ pub(crate) fn storage(settings: &Settings, data_dir: &Path) -> Result<Storage, F
     })
 }
 
-/// What runs attempts on this machine, if it can run any.
-pub(crate) fn pipeline(
-    settings: &Settings,
-    storage: Storage,
-) -> Result<Pipeline<Storage>, JobError> {
-    let tools = Tools::find(&settings.ffmpeg.path, settings.ffmpeg.sandbox)?;
-    Ok(Pipeline {
+/// FFmpeg as the settings name it.
+pub(crate) fn find_tools(settings: &Settings) -> Result<Tools, JobError> {
+    Tools::find(&settings.ffmpeg.path, settings.ffmpeg.sandbox)
+}
+
+/// What runs attempts on this machine, with FFmpeg found already.
+pub(crate) fn pipeline(settings: &Settings, storage: Storage, tools: Tools) -> Pipeline<Storage> {
+    Pipeline {
         storage,
         tools,
         options: dev::option_policy(settings),
         time_limit: settings.jobs.time_limit,
         stall_limit: settings.encoder.stall_limit,
-    })
+    }
 }

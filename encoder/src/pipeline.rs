@@ -200,7 +200,13 @@ impl<M: MediaStorage> Attempt<'_, M> {
         Ok(Report {
             resolved: resolved.collect(),
             warnings: plan.warnings.clone(),
-            ffmpeg_version: Some(self.pipeline.tools.version(self.work.folder()).await?),
+            ffmpeg_version: Some(
+                self.pipeline
+                    .tools
+                    .version(self.work.folder())
+                    .await?
+                    .to_owned(),
+            ),
             source_bytes: source.facts.bytes,
             source_etag: source.facts.etag.clone(),
             source_seconds: source.probe.duration.map(|duration| duration.as_secs_f64()),

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -10,6 +11,7 @@ use nommer_core::{
     error::{Code, JobError},
     settings::SandboxMode,
 };
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -30,6 +32,8 @@ pub struct Tools {
     ffmpeg: PathBuf,
     ffprobe: PathBuf,
     sandbox: Sandbox,
+    /// Asked once: starting FFmpeg costs more than anything else that a small job needs.
+    version: Arc<OnceCell<String>>,
 }
 
 /// One run of a program.
@@ -75,6 +79,7 @@ impl Tools {
             ffmpeg: found,
             ffprobe: ffprobe.ok_or_else(|| missing("ffprobe"))?,
             sandbox: Sandbox::new(mode, PathBuf::from("/proc/self/exe")),
+            version: Arc::default(),
         })
     }
 
@@ -89,13 +94,16 @@ impl Tools {
     }
 
     /// The version that FFmpeg prints, such as `5.1.9-0+deb12u1`.
-    pub async fn version(&self, folder: &Path) -> Result<String, JobError> {
-        let printed = self.print(folder, &["-version"]).await?;
-        Ok(printed
-            .split_whitespace()
-            .nth(2)
-            .unwrap_or("unknown")
-            .to_owned())
+    pub async fn version(&self, folder: &Path) -> Result<&str, JobError> {
+        let ask = async || {
+            let printed = self.print(folder, &["-version"]).await?;
+            Ok(printed
+                .split_whitespace()
+                .nth(2)
+                .unwrap_or("unknown")
+                .to_owned())
+        };
+        self.version.get_or_try_init(ask).await.map(String::as_str)
     }
 
     /// What FFmpeg prints for these arguments.
