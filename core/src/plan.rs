@@ -6,7 +6,7 @@
 use crate::{
     error::{Code, JobError, Warning},
     options::{OptionPolicy, Pair, Side, check_options},
-    probe::Probe,
+    probe::{Probe, pinned},
     spec::{JobSpec, PassSpec},
 };
 
@@ -145,18 +145,6 @@ impl Planner<'_> {
             self.warn(Warning::new("pixel_format_converted", detail));
         }
     }
-}
-
-/// Which demuxer reads the input, and that nothing else may be opened.
-fn pinned(demuxer: &str) -> [&str; 6] {
-    [
-        "-protocol_whitelist",
-        "file,pipe",
-        "-format_whitelist",
-        demuxer,
-        "-f",
-        demuxer,
-    ]
 }
 
 fn pair(name: &str, value: &str) -> Pair {

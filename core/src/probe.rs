@@ -4,6 +4,18 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+/// Options before an input: which demuxer reads it, and that nothing else may be opened.
+pub(crate) fn pinned(demuxer: &str) -> [&str; 6] {
+    [
+        "-protocol_whitelist",
+        "file,pipe",
+        "-format_whitelist",
+        demuxer,
+        "-f",
+        demuxer,
+    ]
+}
+
 /// The arguments for `ffprobe` on a local file with a known demuxer. It opens nothing but that file.
 pub fn probe_args(demuxer: &str, file: &str) -> Vec<String> {
     let fixed = [
@@ -14,21 +26,12 @@ pub fn probe_args(demuxer: &str, file: &str) -> Vec<String> {
         "-show_format",
         "-show_streams",
     ];
-    let pinned = [
-        "-protocol_whitelist",
-        "file,pipe",
-        "-format_whitelist",
-        demuxer,
-        "-f",
-        demuxer,
-    ];
     let file = format!("file:{file}");
-    fixed
+    let words = fixed
         .into_iter()
-        .chain(pinned)
-        .map(str::to_owned)
-        .chain(["-i".to_owned(), file])
-        .collect()
+        .chain(pinned(demuxer))
+        .chain(["-i", &file]);
+    words.map(str::to_owned).collect()
 }
 
 /// Facts about one file.

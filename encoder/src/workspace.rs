@@ -161,10 +161,8 @@ mod tests {
     #[test]
     fn a_job_that_does_not_fit_is_refused_with_numbers() {
         let root = tempfile::tempdir().unwrap();
-        let attempt = WorkRoot::open(root.path(), "i-1")
-            .unwrap()
-            .attempt("a")
-            .unwrap();
+        let work = WorkRoot::open(root.path(), "i-1").unwrap();
+        let attempt = work.attempt("a").unwrap();
         let error = attempt.need_room(1 << 60).unwrap_err();
         assert_eq!(error.code, Code::OutOfDisk);
         assert!(error.message.contains("MiB are free"));

@@ -11,6 +11,7 @@ mod report;
 mod spawn;
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
@@ -20,6 +21,16 @@ use crate::workspace::Workspace;
 
 /// Where `--write` puts the tables.
 const REPORT: &str = "docs/benchmarks.md";
+
+/// FFmpeg, about to make a clip from these sources of its own.
+fn lavfi(sources: &[&str]) -> Command {
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-y"]);
+    for source in sources {
+        ffmpeg.args(["-f", "lavfi", "-i", source]);
+    }
+    ffmpeg
+}
 
 /// A named comparison.
 #[derive(Debug)]

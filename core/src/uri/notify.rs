@@ -2,21 +2,19 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use url::Url;
 
-use super::{Part, STARS, UriError, parse::web_url};
+use super::{MediaUri, Scheme, UriError, parse};
 use crate::{
     address::{NetworkRules, vet_url},
     secret::Secret,
 };
 
-/// Where a caller wants to be told. The query may hold a token, so it counts as secret.
-#[derive(Clone, PartialEq, Eq)]
-pub struct NotifyUrl {
-    url: Url,
-    secret: Part,
-}
+/// Where a caller wants to be told: a web address whose query may hold a token, and so counts as secret.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct NotifyUrl(MediaUri);
 
 impl NotifyUrl {
     /// Reads the address of a receiver.
@@ -27,52 +25,31 @@ impl NotifyUrl {
                 super::MAX_BYTES
             )));
         }
-        let (url, query) = web_url(text)?;
-        vet_url(&url, rules)?;
-        Ok(Self {
-            url,
-            secret: query.map_or(Part::None, Part::Here),
-        })
+        let receiver = Self(parse::parse_http(text)?);
+        vet_url(&receiver.expose_url(), rules)?;
+        Ok(receiver)
     }
 
     /// The whole URL. For the request and nothing else.
     pub fn expose_url(&self) -> Url {
-        let mut url = self.url.clone();
-        if let Part::Here(query) = &self.secret {
-            url.set_query(Some(query.expose()));
-        }
-        url
+        self.0.expose_url().expect("only web addresses are made")
     }
 
     /// Takes the secret part out, to be kept elsewhere.
     pub fn split_secret(self) -> (Self, Option<Secret>) {
-        match self.secret {
-            Part::Here(secret) => (
-                Self {
-                    url: self.url,
-                    secret: Part::Hidden,
-                },
-                Some(secret),
-            ),
-            Part::None | Part::Hidden => (self, None),
-        }
+        let (uri, secret) = self.0.split_secret();
+        (Self(uri), secret)
     }
 
     /// Puts the secret part back in.
     #[must_use]
     pub fn with_secret(self, secret: Secret) -> Self {
-        Self {
-            secret: Part::Here(secret),
-            ..self
-        }
+        Self(self.0.with_secret(secret))
     }
 
     /// The address with stars in place of its secret.
     pub fn redacted(&self) -> String {
-        match self.secret {
-            Part::None => self.url.to_string(),
-            Part::Hidden | Part::Here(_) => format!("{}?{STARS}", self.url),
-        }
+        self.0.redacted()
     }
 }
 
@@ -82,21 +59,13 @@ impl fmt::Debug for NotifyUrl {
     }
 }
 
-impl Serialize for NotifyUrl {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.redacted())
-    }
-}
-
 /// Reads what was stored: redacted, and checked before it was stored.
 impl<'de> Deserialize<'de> for NotifyUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let (plain, secret) = match text.strip_suffix("?***") {
-            Some(plain) => (plain, Part::Hidden),
-            None => (text.as_str(), Part::None),
-        };
-        let (url, _) = web_url(plain).map_err(de::Error::custom)?;
-        Ok(Self { url, secret })
+        let uri = MediaUri::deserialize(deserializer)?;
+        match uri.scheme() {
+            Scheme::Http => Ok(Self(uri)),
+            Scheme::S3 | Scheme::File => Err(de::Error::custom("a receiver has a web address")),
+        }
     }
 }

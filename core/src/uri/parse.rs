@@ -144,17 +144,8 @@ fn check_bucket(bucket: &str) -> Result<(), UriError> {
     ))
 }
 
-fn parse_http(text: &str) -> Result<MediaUri, UriError> {
-    let (url, query) = web_url(text)?;
-    let secret = query.map_or(Part::None, Part::Here);
-    Ok(MediaUri {
-        place: Place::Http(url),
-        secret,
-    })
-}
-
-/// A URL without its query, and the query.
-pub(super) fn web_url(text: &str) -> Result<(Url, Option<Secret>), UriError> {
+/// A web address, its query taken for secret.
+pub(super) fn parse_http(text: &str) -> Result<MediaUri, UriError> {
     if text.contains(|letter: char| letter == '\\' || letter.is_whitespace()) {
         return malformed("it holds a blank or a backslash: write %20 or %5C");
     }
@@ -178,10 +169,15 @@ pub(super) fn web_url(text: &str) -> Result<(Url, Option<Secret>), UriError> {
     {
         return malformed("it holds a user name or password: use a signed URL instead");
     }
-    let query = url.query().map(Secret::new);
+    let secret = url
+        .query()
+        .map_or(Part::None, |query| Part::Here(Secret::new(query)));
     url.set_query(None);
     url.set_fragment(None);
-    Ok((url, query))
+    Ok(MediaUri {
+        place: Place::Http(url),
+        secret,
+    })
 }
 
 fn parse_file(rest: &str, rules: &UriRules) -> Result<MediaUri, UriError> {

@@ -1,10 +1,10 @@
 //! The whole path of an encoder against a shell script that runs the same FFmpeg commands.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 
-use super::{Row, measure};
+use super::{Row, lavfi, measure};
 use crate::{process, workspace::Workspace};
 
 /// How often each command is measured.
@@ -69,28 +69,11 @@ pub(super) fn run(workspace: &Workspace) -> Result<Vec<Row>> {
 
 /// A minute of moving bars and a tone.
 fn make_source(source: &Path) -> Result<()> {
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args([
-        "-v",
-        "error",
-        "-y",
-        "-f",
-        "lavfi",
-        "-i",
+    let mut ffmpeg = lavfi(&[
         "testsrc2=size=1280x720:rate=25:duration=60",
-    ]);
-    ffmpeg.args([
-        "-f",
-        "lavfi",
-        "-i",
         "sine=duration=60",
-        "-c:v",
-        "libx264",
-        "-preset",
-        "ultrafast",
-        "-c:a",
-        "aac",
     ]);
+    ffmpeg.args(["-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac"]);
     process::run(ffmpeg.arg(source))
 }
 

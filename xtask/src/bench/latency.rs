@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use nommer_core::{api::JobView, job::StateName, lease::elapsed};
 
+use super::lavfi;
 use crate::{process, workspace::Workspace};
 
 /// Jobs that are measured, after one that warms the encoder up.
@@ -25,18 +26,8 @@ pub(super) fn run(workspace: &Workspace) -> Result<String> {
     let nommer = workspace.target().join("release/nommer");
     let folder = workspace.tools().join("bench-latency");
     fs::create_dir_all(&folder)?;
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args([
-        "-v",
-        "error",
-        "-y",
-        "-f",
-        "lavfi",
-        "-i",
-        "testsrc2=size=320x180:rate=25:duration=1",
-        "-c:v",
-        "libx264",
-    ]);
+    let mut ffmpeg = lavfi(&["testsrc2=size=320x180:rate=25:duration=1"]);
+    ffmpeg.args(["-c:v", "libx264"]);
     process::run(ffmpeg.arg(folder.join("in.mp4")))?;
 
     let mut server = Command::new(&nommer)

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use nommer_core::moov::{ReadAt, Relocation, Segment, plan_relocation};
 
-use super::{Row, measure};
+use super::{Row, lavfi, measure};
 use crate::{process, workspace::Workspace};
 
 /// Seconds of the clip that is repeated, and how often: at 30 Mb/s this makes about 1.1 GB.
@@ -77,22 +77,8 @@ fn make_source(folder: &Path, source: &Path) -> Result<()> {
     let clip = folder.join("clip.mp4");
     let noise =
         format!("nullsrc=size=1280x720:rate=25:duration={CLIP_SECS},geq=random(1)*255:128:128");
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args([
-        "-v",
-        "error",
-        "-y",
-        "-f",
-        "lavfi",
-        "-i",
-        &noise,
-        "-c:v",
-        "libx264",
-        "-preset",
-        "ultrafast",
-        "-b:v",
-        "30M",
-    ]);
+    let mut ffmpeg = lavfi(&[&noise]);
+    ffmpeg.args(["-c:v", "libx264", "-preset", "ultrafast", "-b:v", "30M"]);
     process::run(ffmpeg.arg(&clip))?;
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args([
