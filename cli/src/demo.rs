@@ -87,7 +87,7 @@ pub(crate) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     let source = source(system, file).await?;
-    let result = system.data_dir.join("demo/result.mp4");
+    let result = system.data_dir.join("media/result.mp4");
     output.note(format!("source       {}", source.display()));
     let config = Config {
         settings: system.settings.clone(),
@@ -136,9 +136,9 @@ async fn source(system: &System, file: Option<&Path>) -> Result<PathBuf, Failure
             )))
         };
     }
-    let clip = system.data_dir.join("demo/source.mov");
+    let clip = system.data_dir.join("media/source.mov");
     if !clip.exists() {
-        std::fs::create_dir_all(system.data_dir.join("demo"))
+        std::fs::create_dir_all(system.data_dir.join("media"))
             .context("make a folder for the demo")?;
         let tools = find_tools(&system.settings)?;
         tools.make_clip(&clip).await?;

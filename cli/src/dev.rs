@@ -153,7 +153,7 @@ impl System {
         let folders = folders(&settings, &data_dir)?;
         let network = network_rules(&settings, receiver);
         let rules = SpecRules {
-            uris: UriRules::local(network.clone(), folders),
+            uris: UriRules::local(network.clone(), folders, data_dir.clone()),
             network: network.clone(),
             options: option_policy(&settings),
             legacy_notify_format: Some(settings.legacy.notify_format),
@@ -277,10 +277,11 @@ fn spawn_until(
     });
 }
 
-/// Folders under which `file://` is served: the current one, the data folder, and those in the settings.
+/// Folders under which `file://` is served: the current one, `media` in the data folder, and those in the settings. The rest of the data
+/// folder holds the job table and the keys, and is served to nobody.
 pub(crate) fn folders(settings: &Settings, data_dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     let current = std::env::current_dir().context("find the current folder")?;
-    let mut folders = vec![current, data_dir.to_owned()];
+    let mut folders = vec![current, data_dir.join("media")];
     folders.extend(settings.local.allowed_folders.iter().cloned());
     Ok(folders)
 }

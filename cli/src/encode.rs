@@ -43,7 +43,7 @@ pub(crate) async fn run(args: &EncodeArgs, config: &Config, output: Output) -> R
         .unwrap_or_else(|| beside(&args.source, &args.preset));
     let request = request(args, &destination, config)?;
     let storage = encoder::Storage {
-        file: FolderStorage::new(vec![PathBuf::from(EVERYWHERE)]),
+        file: FolderStorage::new(vec![PathBuf::from(EVERYWHERE)], config.data_dir.clone()),
         http: HttpSource::new(dev::network_rules(&config.settings, None))
             .context("prepare the HTTP client")?,
     };
@@ -123,7 +123,11 @@ fn request(args: &EncodeArgs, destination: &Path, config: &Config) -> Result<Req
     }
     let network = dev::network_rules(&config.settings, None);
     let rules = SpecRules {
-        uris: UriRules::local(network.clone(), vec![PathBuf::from(EVERYWHERE)]),
+        uris: UriRules::local(
+            network.clone(),
+            vec![PathBuf::from(EVERYWHERE)],
+            config.data_dir.clone(),
+        ),
         network,
         options: dev::option_policy(&config.settings),
         legacy_notify_format: None,

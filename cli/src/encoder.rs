@@ -99,7 +99,7 @@ async fn listen(stop: Stop) {
 /// Where media comes from and goes to in local mode.
 pub(crate) fn storage(settings: &Settings, data_dir: &Path) -> Result<Storage, Failure> {
     Ok(ByScheme {
-        file: FolderStorage::new(dev::folders(settings, data_dir)?),
+        file: FolderStorage::new(dev::folders(settings, data_dir)?, data_dir.to_owned()),
         http: HttpSource::new(dev::network_rules(settings, None))
             .context("prepare the HTTP client")?,
     })

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     id::JobId,
-    job::{Applied, Denied, Effect, Event, Job},
+    job::{Applied, Denied, Effect, Event, Job, SCHEMA},
     notify::Notification,
     ports::{JobQueue, JobStore, StoreError},
 };
@@ -65,6 +65,10 @@ impl<S: JobStore, Q: JobQueue> Table<'_, S, Q> {
             let Some((mut job, version)) = self.store.get(id).await? else {
                 return Ok(Committed::Missing);
             };
+            // A newer version of the system wrote it, and knows what to do with it.
+            if job.schema > SCHEMA {
+                return Ok(Committed::Ignored(Box::new(job)));
+            }
             let effects = match job.apply(event.clone(), now) {
                 Applied::Changed(effects) => effects,
                 Applied::Ignored => return Ok(Committed::Ignored(Box::new(job))),

@@ -104,6 +104,10 @@ impl Planner<'_> {
         push_pairs(&mut args, &input);
         args.extend(pinned(self.demuxer).map(str::to_owned));
         args.extend(["-i".to_owned(), format!("file:{SOURCE_FILE}")]);
+        if pass.move_atom_to_front && !value(&output, "f").is_some_and(has_moov) {
+            let detail = "move_atom_to_front is for MP4 and its kin; this container has no moov atom to move";
+            self.warn(Warning::new("not_an_mp4", detail));
+        }
         push_pairs(&mut args, &output);
         args.push(end);
         Ok(args)
@@ -214,6 +218,11 @@ fn add_format(output: &mut Vec<Pair>, spec: &JobSpec) -> Result<(), JobError> {
     })?;
     output.push(pair("f", format));
     Ok(())
+}
+
+/// Muxers that write ISO media files, which have a moov atom.
+fn has_moov(format: &str) -> bool {
+    ["mp4", "mov", "m4v", "ipod", "psp", "3gp", "3g2"].contains(&format)
 }
 
 /// The muxer for a file extension.

@@ -55,7 +55,7 @@ impl Default for ServerSettings {
 pub struct LocalSettings {
     /// Folder of the database, the key file, the work folders and the logs. Unset: `nommer` in the user's data folder.
     pub data_dir: Option<PathBuf>,
-    /// Folders under which `file://` is served, beside the current folder and the data folder.
+    /// Folders under which `file://` is served, beside the current folder and `media` in the data folder.
     pub allowed_folders: Vec<PathBuf>,
 }
 

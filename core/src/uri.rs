@@ -35,15 +35,37 @@ pub struct UriRules {
     pub network: NetworkRules,
     /// Folders under which `file` is served; none at all outside local mode.
     pub folders: Option<Vec<PathBuf>>,
+    /// The system's own folder, of which nothing is served, wherever it lies.
+    pub private: Option<PathBuf>,
 }
 
 impl UriRules {
     /// The rules of local mode.
-    pub fn local(network: NetworkRules, folders: Vec<PathBuf>) -> Self {
+    pub fn local(network: NetworkRules, folders: Vec<PathBuf>, private: PathBuf) -> Self {
         Self {
             network,
             folders: Some(folders),
+            private: Some(private),
         }
+    }
+
+    /// Whether a file may be used, by its path alone. A served folder may lie within the private one.
+    pub fn serves(&self, path: &Path) -> bool {
+        let within = |folder: &PathBuf| path.starts_with(folder);
+        let served = self
+            .folders
+            .iter()
+            .flatten()
+            .filter(|folder| within(folder))
+            .map(|folder| folder.components().count())
+            .max();
+        let private = self
+            .private
+            .iter()
+            .filter(|folder| within(folder))
+            .map(|folder| folder.components().count())
+            .max();
+        served > private
     }
 }
 

@@ -80,7 +80,20 @@ where
             jobs: Mutex::default(),
             stop,
         });
-        let mut row = Row::register(&self.worker, self.slots).await?;
+        let mut row = loop {
+            match Row::register(&self.worker, self.slots).await {
+                Ok(row) => break row,
+                Err(error) if shared.stop.drain.is_cancelled() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(error = ?error, "the table did not answer; trying again");
+                    shared
+                        .stop
+                        .drain
+                        .run_until_cancelled(sleep(FAULT_PAUSE))
+                        .await;
+                }
+            }
+        };
         let jobs = TaskTracker::new();
         let taking = self.take_jobs(&shared, &jobs);
         row.beat_while(taking, &self.worker, &shared, InstanceState::Ready)

@@ -41,12 +41,18 @@ const TELLING: [&str; 20] = [
 const NOISE: [&str; 1] = ["Conversion failed!"];
 
 /// Words of FFmpeg's that tell what kind of failure it was.
-const MEANINGS: [(&str, Code); 12] = [
+const MEANINGS: [(&str, Code); 15] = [
     ("No space left on device", Code::OutOfDisk),
     ("File too large", Code::OutOfDisk),
     ("Cannot allocate memory", Code::OutOfMemory),
     ("Unknown encoder", Code::UnsupportedCodec),
     ("Unknown decoder", Code::UnsupportedCodec),
+    ("Only VP8 or VP9 or AV1", Code::UnsupportedCodec),
+    (
+        "not currently supported in container",
+        Code::UnsupportedCodec,
+    ),
+    ("codec not supported in", Code::UnsupportedCodec),
     ("Decoder (codec", Code::UnsupportedCodec),
     ("moov atom not found", Code::SourceUnreadable),
     (

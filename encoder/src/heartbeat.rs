@@ -14,7 +14,7 @@ use nommer_core::{
     ports::{Backend, JobQueue},
     progress::Progress,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// How often and how long.
@@ -49,11 +49,13 @@ impl Heartbeat {
             sleep(self.times.heartbeat).await;
             // The lease as the table sees it began before this beat was answered: count from here.
             let begun = Instant::now();
-            match self.beat(backend).await {
+            // A table that never answers is a table that does not answer.
+            let beat = timeout(self.times.heartbeat, self.beat(backend)).await;
+            match beat.unwrap_or(Beat::Silence) {
                 Beat::Alive => alive = begun,
                 Beat::Lost => break,
-                // The last moment at which the lease is certainly still ours.
-                Beat::Silence if alive.elapsed() + self.times.heartbeat >= self.times.lease => {
+                // The last beat after which FFmpeg can still be ended within the lease.
+                Beat::Silence if alive.elapsed() + self.times.heartbeat * 2 >= self.times.lease => {
                     tracing::warn!(job.id = %self.job_id, "the lease ran out without an answer from the table");
                     break;
                 }

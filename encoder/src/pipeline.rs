@@ -27,6 +27,10 @@ use crate::{
     workspace::Workspace,
 };
 
+/// Time between the request to FFmpeg to end and its kill. Short: what it could still finish is not wanted, and a lease that ran out
+/// must not be outlived.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// What runs attempts on this machine.
 #[derive(Clone, Debug)]
 pub struct Pipeline<M> {
@@ -236,7 +240,7 @@ impl<M: MediaStorage> Attempt<'_, M> {
                 patience: Patience {
                     stall: self.pipeline.stall_limit,
                     wall: self.pipeline.time_limit.saturating_sub(begun.elapsed()),
-                    ..Patience::default()
+                    grace: GRACE,
                 },
             };
             let mut report = progress::Report::default();

@@ -67,16 +67,30 @@ pub(crate) async fn look_at_output(
     cancel: &CancellationToken,
 ) -> Result<Output, JobError> {
     let file = work.file(OUTPUT_FILE);
-    let nothing = || JobError::new(Code::EncoderFailed, "ffmpeg succeeded and wrote nothing");
-    let bytes = std::fs::metadata(&file)
-        .map_err(|_missing| nothing())?
-        .len();
+    let failed = |what: &str| JobError::new(Code::EncoderFailed, what);
+    let nothing =
+        "ffmpeg succeeded and wrote nothing; does the job ask for a time beyond the source's end?";
+    // Whatever FFmpeg was made to leave in its place, only a file of its own is looked at.
+    let found = std::fs::symlink_metadata(&file).map_err(|_missing| failed(nothing))?;
+    if !found.is_file() {
+        return Err(failed("the output is no file"));
+    }
     let head = head(&file).map_err(io_error("read the output"))?;
     if head.is_empty() {
-        return Err(nothing());
+        return Err(failed(nothing));
     }
+    let bytes = found.len();
     let probe = match sniff_bytes(&head) {
-        Some(demuxer) => probe(tools, work, OUTPUT_FILE, demuxer, cancel).await?,
+        Some(demuxer) => {
+            let probe = probe(tools, work, OUTPUT_FILE, demuxer, cancel).await;
+            let probe = probe.map_err(|error| {
+                failed(&format!("the output cannot be read: {}", error.message))
+            })?;
+            if probe.streams.is_empty() {
+                return Err(failed(nothing));
+            }
+            probe
+        }
         None => Probe::default(),
     };
     let (video, audio) = (probe.video(), probe.audio());

@@ -109,6 +109,7 @@ impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Syn
             job,
             token: token.clone(),
             progress,
+            cancel: cancel.clone(),
         };
         let run = async {
             let outcome = self.run(job, &cancel, &mut leased).await;
@@ -236,28 +237,34 @@ struct Leased<'a, B, P> {
     job: &'a Job,
     token: LeaseToken,
     progress: ProgressCell,
+    cancel: CancellationToken,
 }
 
 impl<B: Backend, P: Sync> Leased<'_, B, P> {
+    /// Writes a step down. A table that does not answer for a while costs time, not the work that is done.
     async fn step(&self, event: Event) -> Result<(), Stop> {
-        match self
-            .worker
-            .backend
-            .table()
-            .apply(&self.job.id, event, Timestamp::now())
-            .await
-        {
-            Ok(Committed::Changed { .. } | Committed::Ignored(_)) => Ok(()),
-            Ok(Committed::Denied(reason, _)) => {
-                tracing::info!(job.id = %self.job.id, %reason, "a step was denied");
-                Err(Stop::Refused)
+        let begun = Instant::now();
+        loop {
+            let applied =
+                self.worker
+                    .backend
+                    .table()
+                    .apply(&self.job.id, event.clone(), Timestamp::now());
+            match applied.await {
+                Ok(Committed::Changed { .. } | Committed::Ignored(_)) => return Ok(()),
+                Ok(Committed::Denied(reason, _)) => {
+                    tracing::info!(job.id = %self.job.id, %reason, "a step was denied");
+                    return Err(Stop::Refused);
+                }
+                Ok(Committed::Missing) => return Err(Stop::Refused),
+                Err(error)
+                    if self.cancel.is_cancelled() || begun.elapsed() > self.worker.times.lease =>
+                {
+                    let message = format!("the job table did not answer: {error}");
+                    return Err(JobError::new(Code::Unavailable, message).into());
+                }
+                Err(_silence) => sleep(RETRY).await,
             }
-            Ok(Committed::Missing) => Err(Stop::Refused),
-            Err(error) => Err(JobError::new(
-                Code::Unavailable,
-                format!("the job table did not answer: {error}"),
-            )
-            .into()),
         }
     }
 }

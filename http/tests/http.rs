@@ -41,7 +41,7 @@ fn reaching(address: SocketAddr) -> NetworkRules {
 fn uri(address: SocketAddr, path: &str) -> MediaUri {
     let rules = UriRules {
         network: reaching(address),
-        folders: None,
+        ..UriRules::default()
     };
     MediaUri::parse_source(&format!("http://{address}{path}"), &rules).unwrap()
 }

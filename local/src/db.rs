@@ -14,7 +14,7 @@ use std::{
 };
 
 use nommer_core::ports::StoreError;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use crate::LocalError;
@@ -24,6 +24,12 @@ const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
 
 /// How long a process waits for another one's transaction.
 const BUSY: Duration = Duration::from_secs(30);
+
+/// Pause after each transaction, in which another process can begin its own.
+const TURN: Duration = Duration::from_micros(200);
+
+/// Pause between two tries to begin while another process writes. Short and even: SQLite's own pauses grow, and lose every race.
+const TRY_AGAIN: Duration = Duration::from_micros(500);
 
 /// Most writes in one transaction. Bounds how long other processes wait for their turn.
 const BATCH: usize = 256;
@@ -151,12 +157,35 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_handler(Some(wait_for_turn))?;
+    use_log(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
+}
+
+/// Called by SQLite while another process writes, with the number of calls before.
+fn wait_for_turn(tries: i32) -> bool {
+    thread::sleep(TRY_AGAIN);
+    let waited = TRY_AGAIN.saturating_mul(u32::try_from(tries).unwrap_or(u32::MAX));
+    waited < BUSY
+}
+
+/// Switches to the write-ahead log. SQLite does not wait for this one, so processes that open a new database at once try in turn.
+fn use_log(connection: &Connection) -> rusqlite::Result<()> {
+    let mut tries = 0;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && wait_for_turn(tries) =>
+            {
+                tries += 1;
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Checks the database and brings it to the newest version.
@@ -220,6 +249,8 @@ fn write_all(connection: &Connection, queue: &Receiver<Write>) {
         for answer in answers {
             answer(committed.clone());
         }
+        // Let others have the lock: SQLite gives it to whoever happens to ask, and a busy server asks most often.
+        thread::sleep(TURN);
     }
 }
 

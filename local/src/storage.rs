@@ -6,15 +6,16 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 use nommer_core::{
+    address::NetworkRules,
     moov::Segment,
     ports::{MediaError, MediaStorage, ObjectFacts},
-    uri::MediaUri,
+    uri::{MediaUri, UriRules},
 };
 use uuid::Uuid;
 
@@ -25,7 +26,7 @@ const PART_SUFFIX: &str = ".part";
 /// Files of this machine.
 #[derive(Clone, Debug)]
 pub struct FolderStorage {
-    folders: Vec<PathBuf>,
+    rules: UriRules,
 }
 
 /// An output beside its destination. Removed when it is dropped.
@@ -44,11 +45,12 @@ impl Drop for StagedFile {
 }
 
 impl FolderStorage {
-    /// Serves what is below these folders.
-    pub fn new(folders: Vec<PathBuf>) -> Self {
+    /// Serves what is below these folders, but nothing of the system's own folder that is not among them.
+    pub fn new(folders: Vec<PathBuf>, private: PathBuf) -> Self {
         let real = |folder: PathBuf| fs::canonicalize(&folder).unwrap_or(folder);
+        let folders = folders.into_iter().map(real).collect();
         Self {
-            folders: folders.into_iter().map(real).collect(),
+            rules: UriRules::local(NetworkRules::default(), folders, real(private)),
         }
     }
 
@@ -57,10 +59,12 @@ impl FolderStorage {
         let path = uri
             .path()
             .ok_or_else(|| MediaError::Unusable(format!("{uri} is no file")))?;
-        let existing = path
+        let (part, real) = path
             .ancestors()
-            .find_map(|part| fs::canonicalize(part).ok());
-        if existing.is_some_and(|real| self.folders.iter().any(|folder| real.starts_with(folder))) {
+            .find_map(|part| Some((part, fs::canonicalize(part).ok()?)))
+            .ok_or_else(|| MediaError::NotFound(uri.redacted()))?;
+        let rest = path.strip_prefix(part).unwrap_or(Path::new(""));
+        if self.rules.serves(&real.join(rest)) {
             return Ok(path.to_owned());
         }
         Err(MediaError::Forbidden(uri.redacted()))
@@ -226,7 +230,11 @@ fn stage(destination: PathBuf, from: &Path, segments: &[Segment]) -> io::Result<
         destination,
         lock,
     };
-    let mut source = File::open(from)?;
+    // The output comes out of the sandbox: a link in its place would publish what lies outside.
+    let mut source = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlag::O_NOFOLLOW.bits())
+        .open(from)?;
     let mut out: &File = &staged.lock;
     for segment in segments {
         match segment {

@@ -85,7 +85,7 @@ fn a_codec_that_does_not_fit_the_container_tells_what_ffmpeg_said() {
         "out.webm",
         &encode(&json!([["c:v", "libx264"], ["f", "webm"]])),
     );
-    assert_eq!(code, "encoder_failed");
+    assert_eq!(code, "unsupported_codec", "{message}");
     assert!(
         message.contains("WebM") || message.contains("webm"),
         "{message}"
@@ -113,6 +113,10 @@ fn a_folder_that_cannot_be_written_is_dest_forbidden() {
 fn addresses_outside_the_allowed_folders_and_unknown_schemes_are_refused_at_submit() {
     let system = System::start();
     let out = file_url(&system.path("out.mp4"));
+    let (key, database) = (
+        file_url(&system.data().join("secret.key")),
+        file_url(&system.data().join("nommer.db")),
+    );
     for (source, destination) in [
         ("file:///etc/passwd", out.as_str()),
         ("file:///etc/../etc/hostname", &out),
@@ -120,6 +124,8 @@ fn addresses_outside_the_allowed_folders_and_unknown_schemes_are_refused_at_subm
         ("gopher://x", &out),
         ("in.mp4", &out),
         ("s3://in-bucket/a.mp4", "file:///etc/cron.d/x"),
+        (&key, &out),
+        ("s3://in-bucket/a.mp4", &database),
         ("s3://in-bucket/a.mp4", "http://example.com/out.mp4"),
     ] {
         let body = json!({"source_path": source, "dest_path": destination, "preset": "copy"});

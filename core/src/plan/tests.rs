@@ -146,3 +146,16 @@ fn a_source_without_streams_is_unreadable() {
     let error = plan(&spec, &Probe::default(), "mov", &OptionPolicy::default()).unwrap_err();
     assert_eq!(error.code, Code::SourceUnreadable);
 }
+
+#[test]
+fn moving_the_moov_atom_of_another_container_is_a_warning() {
+    let passes = |format: &str| json!([{"outfile_options": [["c", "copy"], ["f", format]], "move_atom_to_front": true}]);
+    let warnings = |format: &str| {
+        let spec = with_options("s3://out-bucket/a.bin", &passes(format));
+        plan(&spec, &video("yuv420p"), "mov", &OptionPolicy::default())
+            .unwrap()
+            .warnings
+    };
+    assert_eq!(warnings("mp4"), []);
+    assert_eq!(warnings("webm")[0].code, "not_an_mp4");
+}

@@ -197,10 +197,7 @@ fn parse_file(rest: &str, rules: &UriRules) -> Result<MediaUri, UriError> {
     {
         return malformed("it holds `.` or `..`: write the path out");
     }
-    if !folders
-        .iter()
-        .any(|folder| Path::new(path).starts_with(folder))
-    {
+    if !rules.serves(Path::new(path)) {
         let folders = folders
             .iter()
             .map(|folder| folder.display().to_string())

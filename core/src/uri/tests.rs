@@ -5,7 +5,8 @@ use super::*;
 fn rules() -> UriRules {
     UriRules::local(
         NetworkRules::default(),
-        vec!["/media".into(), "/data/in".into()],
+        vec!["/media".into(), "/media/nommer/media".into()],
+        "/media/nommer".into(),
     )
 }
 
@@ -124,6 +125,19 @@ fn files_are_served_below_the_allowed_folders_in_one_spelling() {
             .to_string()
             .contains("local mode")
     );
+}
+
+#[test]
+fn the_systems_own_folder_is_not_served_but_for_its_media() {
+    for text in [
+        "file:///media/nommer/secret.key",
+        "file:///media/nommer/nommer.db",
+        "file:///media/nommer/mediaevil",
+    ] {
+        assert!(source(text).is_err(), "{text}");
+    }
+    assert!(source("file:///media/nommer/media/clip.mp4").is_ok());
+    assert!(source("file:///media/nommers").is_ok());
 }
 
 #[test]

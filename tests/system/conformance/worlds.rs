@@ -129,7 +129,7 @@ impl MediaWorld for Folder {
         let root = tempfile::tempdir().unwrap();
         let media = root.path().join("media");
         fs::create_dir(&media).unwrap();
-        let storage = FolderStorage::new(vec![media]);
+        let storage = FolderStorage::new(vec![media], root.path().join("data"));
         Self { storage, root }
     }
 
