@@ -245,12 +245,11 @@ impl<B: Backend, P: Sync> Leased<'_, B, P> {
     async fn step(&self, event: Event) -> Result<(), Stop> {
         let begun = Instant::now();
         loop {
-            let applied =
-                self.worker
-                    .backend
-                    .table()
-                    .apply(&self.job.id, event.clone(), Timestamp::now());
-            match applied.await {
+            let table = self.worker.backend.table();
+            match table
+                .apply(&self.job.id, event.clone(), Timestamp::now())
+                .await
+            {
                 Ok(Committed::Changed { .. } | Committed::Ignored(_)) => return Ok(()),
                 Ok(Committed::Denied(reason, _)) => {
                     tracing::info!(job.id = %self.job.id, %reason, "a step was denied");
