@@ -5,7 +5,7 @@ use std::{
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
@@ -50,14 +50,16 @@ pub(super) fn run(workspace: &Workspace) -> Result<String> {
     process::run(Command::new("kill").args(["-TERM", &server.id().to_string()]))?;
     server.wait()?;
     let (claimed, encoding) = measured?;
+    let probe = probe_alone(&folder)?;
     fs::remove_dir_all(&folder)?;
     Ok(format!(
-        "| from submit to | p50 | p95 |\n|---|--:|--:|\n{}{}",
+        "| from submit to | p50 | p95 |\n|---|--:|--:|\n{}{}{}",
         line("claimed by the encoder", claimed),
         line(
             "first pass of FFmpeg (source fetched, sniffed, probed, planned)",
             encoding
         ),
+        line("of that, `ffprobe` alone, measured apart", probe),
     ))
 }
 
@@ -74,6 +76,21 @@ fn line(label: &str, mut times: Vec<Duration>) -> String {
         at(50).as_millis(),
         at(95).as_millis()
     )
+}
+
+/// What starting ffprobe and reading the source with it takes on this machine.
+fn probe_alone(folder: &Path) -> Result<Vec<Duration>> {
+    let mut times = Vec::new();
+    for _ in 0..JOBS {
+        let begun = Instant::now();
+        process::read(
+            Command::new("ffprobe")
+                .args(["-v", "error", "-show_streams", "in.mp4"])
+                .current_dir(folder),
+        )?;
+        times.push(begun.elapsed());
+    }
+    Ok(times)
 }
 
 /// Times from the submit to the claim, and to the first pass.
