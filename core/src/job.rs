@@ -14,6 +14,7 @@
 //! never looks at a clock. States at the right are ends and never change again.
 
 mod apply;
+mod event;
 mod state;
 
 #[cfg(test)]
@@ -24,7 +25,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use apply::{Applied, Denied, Effect, Event};
+pub use event::{Applied, Denied, Effect, Event};
 pub use state::{JobState, Stage, StateName};
 
 use crate::{
