@@ -3,22 +3,23 @@
 //! There is no clock and no random source among them: times, ids and tokens are arguments, read or drawn once at the edge.
 //! Every write is conditional, so that two processes can never both believe that they made the same change.
 
-use std::{future::Future, path::Path, time::Duration};
+mod media;
+mod table;
 
-use jiff::Timestamp;
+use std::{future::Future, time::Duration};
+
 use serde::{Deserialize, Serialize};
+
+pub use media::{MediaError, MediaStorage, ObjectFacts};
+pub use table::{Created, FleetStore, IdempotencyKey, JobFilter, JobStore, NotificationStore};
 
 use crate::{
     commit::Table,
-    fleet::FleetRecord,
     id::{InstanceId, JobId},
-    instance::Instance,
-    job::{Job, StateName},
-    moov::Segment,
-    notify::{Message, Notification},
+    notify::Message,
     sealed::SealedText,
     secret::Secret,
-    uri::{MediaUri, NotifyUrl},
+    uri::NotifyUrl,
 };
 
 /// How often a stored record was written; a write names the version that it read.
@@ -55,136 +56,6 @@ impl StoreError {
             source: source.into(),
         }
     }
-}
-
-/// A caller's promise that requests with the same key are the same request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdempotencyKey {
-    /// The caller's key.
-    pub key: String,
-    /// SHA-256 of the request in its canonical form, in base64.
-    pub body_hash: String,
-    /// When the key is forgotten.
-    pub expires_at: Timestamp,
-}
-
-/// What became of a new job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Created {
-    /// It is stored.
-    New,
-    /// The idempotency key belongs to this job, submitted before.
-    Existing {
-        /// That job.
-        job_id: JobId,
-        /// Whether the request was the same then.
-        same_body: bool,
-    },
-    /// Another live job has the same destination.
-    DestinationTaken {
-        /// That job.
-        job_id: JobId,
-    },
-}
-
-/// Which jobs a list shows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JobFilter {
-    /// Only jobs in this state.
-    pub state: Option<StateName>,
-    /// Only jobs with this external id.
-    pub external_id: Option<String>,
-    /// Only jobs older than this one: the cursor.
-    pub before: Option<JobId>,
-    /// At most so many.
-    pub limit: u32,
-}
-
-/// Where jobs live.
-pub trait JobStore: Send + Sync {
-    /// Stores a new job, its idempotency key and its claim on the destination, all or nothing.
-    fn create(
-        &self,
-        job: &Job,
-        key: Option<&IdempotencyKey>,
-    ) -> impl Future<Output = Result<Created, StoreError>> + Send;
-
-    /// One job.
-    fn get(
-        &self,
-        id: &JobId,
-    ) -> impl Future<Output = Result<Option<(Job, Version)>, StoreError>> + Send;
-
-    /// Writes a job that was read at `read`, together with the notifications of its change. Frees the destination of a job that ended.
-    fn put(
-        &self,
-        job: &Job,
-        read: Version,
-        notifications: &[Notification],
-    ) -> impl Future<Output = Result<Version, StoreError>> + Send;
-
-    /// Every job that has not ended. Costs as much as there are such jobs, not as there are jobs.
-    fn unfinished(&self) -> impl Future<Output = Result<Vec<Job>, StoreError>> + Send;
-
-    /// Jobs by filter, newest first.
-    fn list(&self, filter: &JobFilter)
-    -> impl Future<Output = Result<Vec<Job>, StoreError>> + Send;
-
-    /// Forgets a job and its notifications, if it is at the version that was read.
-    fn delete(
-        &self,
-        id: &JobId,
-        read: Version,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// Where notifications wait for their delivery, and stay as its record.
-pub trait NotificationStore: Send + Sync {
-    /// Those of one job, by sequence.
-    fn notifications(
-        &self,
-        id: &JobId,
-    ) -> impl Future<Output = Result<Vec<Notification>, StoreError>> + Send;
-
-    /// Jobs with a notification that was due before `before`; at most `limit` jobs.
-    fn jobs_to_notify(
-        &self,
-        before: Timestamp,
-        limit: u32,
-    ) -> impl Future<Output = Result<Vec<JobId>, StoreError>> + Send;
-
-    /// Writes one notification, if it is as it was read.
-    fn put_notification(
-        &self,
-        now: &Notification,
-        read: &Notification,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// Where the fleet's record and its instances live.
-pub trait FleetStore: Send + Sync {
-    /// The fleet's record; empty at version 0 before the first write.
-    fn fleet(&self) -> impl Future<Output = Result<(FleetRecord, Version), StoreError>> + Send;
-
-    /// Writes the fleet's record that was read at `read`.
-    fn put_fleet(
-        &self,
-        record: &FleetRecord,
-        read: Version,
-    ) -> impl Future<Output = Result<Version, StoreError>> + Send;
-
-    /// Every instance that is not gone, and those gone ones that were still heard of at `gone_since` or later.
-    fn instances(
-        &self,
-        gone_since: Timestamp,
-    ) -> impl Future<Output = Result<Vec<(Instance, Version)>, StoreError>> + Send;
-
-    /// Writes an instance that was read at `read`; version 0 for a new one.
-    fn put_instance(
-        &self,
-        instance: &Instance,
-        read: Version,
-    ) -> impl Future<Output = Result<Version, StoreError>> + Send;
 }
 
 /// One message received from a queue.
@@ -224,82 +95,6 @@ pub trait JobQueue: Send + Sync {
 
     /// Forgets a received hint.
     fn delete(&self, receipt: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// What is known of an object without reading it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ObjectFacts {
-    /// Its size, if the store says.
-    pub bytes: Option<u64>,
-    /// Its version tag, if the store has any.
-    pub etag: Option<String>,
-}
-
-/// Why media could not be read or written. Maps to the job's error code one to one.
-#[derive(Debug, thiserror::Error)]
-pub enum MediaError {
-    /// There is nothing there.
-    #[error("there is nothing at {0}")]
-    NotFound(String),
-    /// The rights at hand do not suffice.
-    #[error("access to {0} is denied")]
-    Forbidden(String),
-    /// It is not the version that was asked for.
-    #[error("{0} changed meanwhile")]
-    Changed(String),
-    /// The disk is full.
-    #[error("no space left while writing {0}")]
-    NoSpace(String),
-    /// The address cannot be used at all; another attempt ends the same way.
-    #[error("{0}")]
-    Unusable(String),
-    /// A fault that may pass.
-    #[error("{what}: {detail}")]
-    Unavailable {
-        /// What was attempted.
-        what: String,
-        /// What came back.
-        detail: String,
-    },
-}
-
-/// Where media comes from and goes to. One implementation per scheme, and one that chooses by scheme.
-pub trait MediaStorage: Send + Sync {
-    /// An output that is complete at the destination's side and not visible yet. Dropping it leaves nothing visible.
-    type Staged: Send;
-
-    /// What is there now; none if nothing is.
-    fn stat(
-        &self,
-        uri: &MediaUri,
-    ) -> impl Future<Output = Result<Option<ObjectFacts>, MediaError>> + Send;
-
-    /// Copies the object into a new file. With `etag`, only if it is that version.
-    fn fetch(
-        &self,
-        uri: &MediaUri,
-        etag: Option<&str>,
-        to: &Path,
-    ) -> impl Future<Output = Result<ObjectFacts, MediaError>> + Send;
-
-    /// Brings the output to the destination's side: the segments of the local file `from`, in order.
-    fn stage(
-        &self,
-        uri: &MediaUri,
-        from: &Path,
-        segments: &[Segment],
-    ) -> impl Future<Output = Result<Self::Staged, MediaError>> + Send;
-
-    /// Makes a staged output visible, whole, if the destination still is what it was: `before`, or nothing.
-    /// Gives the new version tag.
-    fn commit(
-        &self,
-        staged: Self::Staged,
-        before: Option<&ObjectFacts>,
-    ) -> impl Future<Output = Result<Option<String>, MediaError>> + Send;
-
-    /// Removes a staged output that is not wanted any more.
-    fn discard(&self, staged: Self::Staged) -> impl Future<Output = ()> + Send;
 }
 
 /// An instance as whoever launched it sees it.

@@ -1,0 +1,83 @@
+//! Storage of media: sources that are read, outputs that appear whole or not at all.
+
+use std::{future::Future, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{moov::Segment, uri::MediaUri};
+
+/// What is known of an object without reading it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectFacts {
+    /// Its size, if the store says.
+    pub bytes: Option<u64>,
+    /// Its version tag, if the store has any.
+    pub etag: Option<String>,
+}
+
+/// Why media could not be read or written. Maps to the job's error code one to one.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    /// There is nothing there.
+    #[error("there is nothing at {0}")]
+    NotFound(String),
+    /// The rights at hand do not suffice.
+    #[error("access to {0} is denied")]
+    Forbidden(String),
+    /// It is not the version that was asked for.
+    #[error("{0} changed meanwhile")]
+    Changed(String),
+    /// The disk is full.
+    #[error("no space left while writing {0}")]
+    NoSpace(String),
+    /// The address cannot be used at all; another attempt ends the same way.
+    #[error("{0}")]
+    Unusable(String),
+    /// A fault that may pass.
+    #[error("{what}: {detail}")]
+    Unavailable {
+        /// What was attempted.
+        what: String,
+        /// What came back.
+        detail: String,
+    },
+}
+
+/// Where media comes from and goes to. One implementation per scheme, and one that chooses by scheme.
+pub trait MediaStorage: Send + Sync {
+    /// An output that is complete at the destination's side and not visible yet. Dropping it leaves nothing visible.
+    type Staged: Send;
+
+    /// What is there now; none if nothing is.
+    fn stat(
+        &self,
+        uri: &MediaUri,
+    ) -> impl Future<Output = Result<Option<ObjectFacts>, MediaError>> + Send;
+
+    /// Copies the object into a new file. With `etag`, only if it is that version.
+    fn fetch(
+        &self,
+        uri: &MediaUri,
+        etag: Option<&str>,
+        to: &Path,
+    ) -> impl Future<Output = Result<ObjectFacts, MediaError>> + Send;
+
+    /// Brings the output to the destination's side: the segments of the local file `from`, in order.
+    fn stage(
+        &self,
+        uri: &MediaUri,
+        from: &Path,
+        segments: &[Segment],
+    ) -> impl Future<Output = Result<Self::Staged, MediaError>> + Send;
+
+    /// Makes a staged output visible, whole, if the destination still is what it was: `before`, or nothing.
+    /// Gives the new version tag.
+    fn commit(
+        &self,
+        staged: Self::Staged,
+        before: Option<&ObjectFacts>,
+    ) -> impl Future<Output = Result<Option<String>, MediaError>> + Send;
+
+    /// Removes a staged output that is not wanted any more.
+    fn discard(&self, staged: Self::Staged) -> impl Future<Output = ()> + Send;
+}

@@ -1,0 +1,144 @@
+//! The table: jobs, notifications, the fleet's record and its instances. Every write names what was read.
+
+use std::future::Future;
+
+use jiff::Timestamp;
+
+use super::{StoreError, Version};
+use crate::{
+    fleet::FleetRecord,
+    id::JobId,
+    instance::Instance,
+    job::{Job, StateName},
+    notify::Notification,
+};
+
+/// A caller's promise that requests with the same key are the same request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The caller's key.
+    pub key: String,
+    /// SHA-256 of the request in its canonical form, in base64.
+    pub body_hash: String,
+    /// When the key is forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// What became of a new job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is stored.
+    New,
+    /// The idempotency key belongs to this job, submitted before.
+    Existing {
+        /// That job.
+        job_id: JobId,
+        /// Whether the request was the same then.
+        same_body: bool,
+    },
+    /// Another live job has the same destination.
+    DestinationTaken {
+        /// That job.
+        job_id: JobId,
+    },
+}
+
+/// Which jobs a list shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Only jobs in this state.
+    pub state: Option<StateName>,
+    /// Only jobs with this external id.
+    pub external_id: Option<String>,
+    /// Only jobs older than this one: the cursor.
+    pub before: Option<JobId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Where jobs live.
+pub trait JobStore: Send + Sync {
+    /// Stores a new job, its idempotency key and its claim on the destination, all or nothing.
+    fn create(
+        &self,
+        job: &Job,
+        key: Option<&IdempotencyKey>,
+    ) -> impl Future<Output = Result<Created, StoreError>> + Send;
+
+    /// One job.
+    fn get(
+        &self,
+        id: &JobId,
+    ) -> impl Future<Output = Result<Option<(Job, Version)>, StoreError>> + Send;
+
+    /// Writes a job that was read at `read`, together with the notifications of its change. Frees the destination of a job that ended.
+    fn put(
+        &self,
+        job: &Job,
+        read: Version,
+        notifications: &[Notification],
+    ) -> impl Future<Output = Result<Version, StoreError>> + Send;
+
+    /// Every job that has not ended. Costs as much as there are such jobs, not as there are jobs.
+    fn unfinished(&self) -> impl Future<Output = Result<Vec<Job>, StoreError>> + Send;
+
+    /// Jobs by filter, newest first.
+    fn list(&self, filter: &JobFilter)
+    -> impl Future<Output = Result<Vec<Job>, StoreError>> + Send;
+
+    /// Forgets a job and its notifications, if it is at the version that was read.
+    fn delete(
+        &self,
+        id: &JobId,
+        read: Version,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Where notifications wait for their delivery, and stay as its record.
+pub trait NotificationStore: Send + Sync {
+    /// Those of one job, by sequence.
+    fn notifications(
+        &self,
+        id: &JobId,
+    ) -> impl Future<Output = Result<Vec<Notification>, StoreError>> + Send;
+
+    /// Jobs with a notification that was due before `before`; at most `limit` jobs.
+    fn jobs_to_notify(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<JobId>, StoreError>> + Send;
+
+    /// Writes one notification, if it is as it was read.
+    fn put_notification(
+        &self,
+        now: &Notification,
+        read: &Notification,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Where the fleet's record and its instances live.
+pub trait FleetStore: Send + Sync {
+    /// The fleet's record; empty at version 0 before the first write.
+    fn fleet(&self) -> impl Future<Output = Result<(FleetRecord, Version), StoreError>> + Send;
+
+    /// Writes the fleet's record that was read at `read`.
+    fn put_fleet(
+        &self,
+        record: &FleetRecord,
+        read: Version,
+    ) -> impl Future<Output = Result<Version, StoreError>> + Send;
+
+    /// Every instance that is not gone, and those gone ones that were still heard of at `gone_since` or later.
+    fn instances(
+        &self,
+        gone_since: Timestamp,
+    ) -> impl Future<Output = Result<Vec<(Instance, Version)>, StoreError>> + Send;
+
+    /// Writes an instance that was read at `read`; version 0 for a new one.
+    fn put_instance(
+        &self,
+        instance: &Instance,
+        read: Version,
+    ) -> impl Future<Output = Result<Version, StoreError>> + Send;
+}
