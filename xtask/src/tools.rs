@@ -12,10 +12,10 @@ use anyhow::{Context as _, Result};
 
 use crate::workspace::Workspace;
 
-/// Prepares all tools: FFmpeg, the Python packages and the clips.
+/// Prepares all tools: FFmpeg, curl, the Python packages and the clips.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
     let _lock = lock(workspace)?;
-    let mut packages = vec![system::FFMPEG];
+    let mut packages = vec![system::FFMPEG, system::CURL];
     let environment = python::Environment::of(workspace)?;
     if !environment.is_ready() {
         packages.push(system::PYTHON);

@@ -35,6 +35,18 @@ pub(super) const FFMPEG: Package = Package {
     ],
 };
 
+/// What the documentation's examples and the tests speak HTTP with.
+pub(super) const CURL: Package = Package {
+    name: "curl",
+    is_present: || process::find("curl").is_some(),
+    debian: "curl",
+    elsewhere: [
+        ("Fedora", "sudo dnf install curl"),
+        ("Arch", "sudo pacman -S curl"),
+        ("macOS", "brew install curl"),
+    ],
+};
+
 /// A Python that can make virtual environments. Debian packs that ability apart, so we ask for it by doing.
 pub(super) const PYTHON: Package = Package {
     name: "Python 3 with venv",
