@@ -56,6 +56,14 @@ pub(crate) async fn run(args: &DevArgs, config: Config, output: Output) -> Resul
             .map_err(|error| Failure::usage(error.to_string()))?;
     }
     settings.network.allow_private_network |= args.allow_private_network;
+    if let Some(Some(file)) = &args.demo {
+        // Whoever names a file here wants it to be read, wherever it lies.
+        let file = std::path::absolute(file).context("find the file")?;
+        settings
+            .local
+            .allowed_folders
+            .extend(file.parent().map(Path::to_owned));
+    }
     let listener = TcpListener::bind(&settings.server.listen)
         .await
         .with_context(|| format!("listen on {}", settings.server.listen))

@@ -97,6 +97,26 @@ fn every_command_in_the_readme_works() {
 }
 
 #[test]
+fn the_demo_takes_a_file_from_anywhere() {
+    let (here, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let clip = elsewhere.path().join("mine.mp4");
+    make_clip(&clip, 1, "320x180");
+    let output = Command::new(nommer())
+        .args(["dev", "--once", "--listen", "127.0.0.1:0", "--demo"])
+        .arg(&clip)
+        .current_dir(here.path())
+        .env("NOMMER_LOCAL__DATA_DIR", here.path().join("data"))
+        .output()
+        .unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{out}\n{err}");
+    assert!(err.contains("mine.mp4"), "{err}");
+}
+
+#[test]
 fn the_demo_does_all_that_it_says_and_exits_with_success() {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(nommer())
