@@ -45,10 +45,39 @@ const STATE_CHANGE_WAIT: Duration = Duration::from_secs(1);
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(args: &DevArgs, config: Config, output: Output) -> Result<(), Failure> {
-    let Config {
-        mut settings,
-        data_dir,
-    } = config;
+    let Config { settings, data_dir } = config;
+    let settings = overridden(settings, args)?;
+    let listener = TcpListener::bind(&settings.server.listen)
+        .await
+        .with_context(|| format!("listen on {}", settings.server.listen))
+        .map_err(|error| {
+            Failure::from(error)
+                .hint("another system may run there: choose another port with --listen")
+        })?;
+    let address = listener
+        .local_addr()
+        .context("read the address that was taken")?;
+    let receiver = match &args.demo {
+        Some(_) => Some(Receiver::start().await?),
+        None => None,
+    };
+    let system = System::open(
+        settings,
+        &data_dir,
+        receiver.as_ref().map(|receiver| receiver.address),
+    )?;
+    let stop = CancellationToken::new();
+    let mut tasks = system.start(listener, &stop)?;
+    banner(&system, address, output);
+    let ended = attend(&system, args, receiver, address, output).await;
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+    system.fleet.terminate_all().await;
+    ended
+}
+
+/// The settings with what the command line says.
+fn overridden(mut settings: Settings, args: &DevArgs) -> Result<Settings, Failure> {
     if let Some(listen) = &args.listen {
         settings.server.listen.clone_from(listen);
         settings
@@ -64,49 +93,37 @@ pub(crate) async fn run(args: &DevArgs, config: Config, output: Output) -> Resul
             .allowed_folders
             .extend(file.parent().map(Path::to_owned));
     }
-    let listener = TcpListener::bind(&settings.server.listen)
-        .await
-        .with_context(|| format!("listen on {}", settings.server.listen))
-        .map_err(|error| {
-            Failure::from(error)
-                .hint("another system may run there: choose another port with --listen")
-        })?;
-    let address = listener
-        .local_addr()
-        .context("read the address that was taken")?;
+    Ok(settings)
+}
 
-    let demo = match &args.demo {
-        Some(file) => Some((file.clone(), Receiver::start().await?)),
-        None => None,
-    };
-    let receiver = demo.as_ref().map(|(_, receiver)| receiver.address);
-    let system = System::open(settings, &data_dir, receiver)?;
-    let stop = CancellationToken::new();
-    let mut tasks = system.start(listener, &stop)?;
-    banner(&system, address, output);
-
-    let ended = match demo {
-        Some((file, receiver)) => {
-            let demo = demo::run(&system, file.as_deref(), receiver, address, output);
-            tokio::select! {
-                ended = demo => ended,
-                () = interrupted() => Ok(()),
+/// Runs the demo if there is one, and waits until the system is to stop.
+async fn attend(
+    system: &System,
+    args: &DevArgs,
+    receiver: Option<Receiver>,
+    address: SocketAddr,
+    output: Output,
+) -> Result<(), Failure> {
+    let work = async {
+        if let (Some(file), Some(receiver)) = (&args.demo, receiver) {
+            let ended = demo::run(system, file.as_deref(), receiver, address, output).await;
+            if args.once {
+                return ended;
+            }
+            if let Err(failure) = &ended {
+                output.error(failure, failure.hint_text());
             }
         }
-        None => Ok(()),
-    };
-    if !args.once {
-        if let Err(failure) = &ended {
-            output.error(failure, failure.hint_text());
-        }
         output.note("Ctrl-C stops it.");
-        interrupted().await;
-        output.note("stopping: encoders give their jobs back");
+        std::future::pending().await
+    };
+    tokio::select! {
+        ended = work => ended,
+        () = interrupted() => {
+            output.note("stopping: encoders give their jobs back");
+            if args.once { Err(Failure::interrupted()) } else { Ok(()) }
+        }
     }
-    stop.cancel();
-    while tasks.join_next().await.is_some() {}
-    system.fleet.terminate_all().await;
-    if args.once { ended } else { Ok(()) }
 }
 
 /// Waits for Ctrl-C or SIGTERM.
