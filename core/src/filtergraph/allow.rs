@@ -38,6 +38,8 @@ const FILTERS: &str = include_str!("filters.txt");
 struct Entry {
     name: &'static str,
     options: Vec<(&'static str, Kind)>,
+    /// How many of the options may be given without their names.
+    unnamed: usize,
 }
 
 fn entries() -> impl Iterator<Item = Entry> {
@@ -47,15 +49,23 @@ fn entries() -> impl Iterator<Item = Entry> {
         .filter_map(|line| {
             let mut words = line.split_whitespace();
             let name = words.next()?;
-            let options = words.map(|word| match word.split_once(':') {
-                Some((option, "word")) => (option, Kind::Word),
-                Some((option, "color")) => (option, Kind::Color),
-                Some((option, _text)) => (option, Kind::Text),
-                None => (word, Kind::Expr),
+            let words: Vec<&str> = words.collect();
+            let unnamed = words
+                .iter()
+                .position(|word| *word == "-")
+                .unwrap_or(words.len());
+            let options = words.into_iter().filter(|word| *word != "-").map(|word| {
+                match word.split_once(':') {
+                    Some((option, "word")) => (option, Kind::Word),
+                    Some((option, "color")) => (option, Kind::Color),
+                    Some((option, _text)) => (option, Kind::Text),
+                    None => (word, Kind::Expr),
+                }
             });
             Some(Entry {
                 name,
                 options: options.collect(),
+                unnamed,
             })
         })
 }
@@ -126,7 +136,7 @@ fn name_and_check(
     let found = match &argument.key {
         Some(key) if key == "enable" => Some(("enable", Kind::Expr)),
         Some(key) => options.iter().find(|(name, _)| name == key).copied(),
-        None => options.get(place).copied(),
+        None => options.iter().take(entry.unnamed).nth(place).copied(),
     };
     let Some((name, kind)) = found else {
         let names: Vec<&str> = options.iter().map(|(name, _)| *name).collect();

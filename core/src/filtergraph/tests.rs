@@ -13,6 +13,13 @@ fn graphs_are_written_anew_with_every_option_named() {
     let cases = [
         ("yadif", "yadif"),
         ("scale=640:360", "scale=w=640:h=360"),
+        ("scale=640:-2:lanczos", "scale=w=640:h=-2:flags=lanczos"),
+        ("fade=in:0:30", "fade=type=in:start_frame=0:nb_frames=30"),
+        ("afade=t=in:st=0:d=3", "afade=t=in:st=0:d=3"),
+        (
+            "pad=200:200:50:50:black",
+            "pad=w=200:h=200:x=50:y=50:color=black",
+        ),
         (
             "yadif,scale='640:trunc(ow/a/2)*2'",
             "yadif,scale=w=640:h=trunc(ow/a/2)*2",
@@ -97,6 +104,8 @@ fn filters_that_reach_out_are_refused_however_they_are_dressed() {
 fn options_that_reach_out_are_refused() {
     for text in [
         "drawtext=textfile=/etc/passwd",
+        "drawtext=/etc/passwd",
+        "bass=1",
         "drawtext=fontfile=/etc/passwd",
         "drawtext=text=x:expansion=normal",
         "scale=eval=frame:x=y",
