@@ -19,12 +19,6 @@ pub struct NotifyUrl(MediaUri);
 impl NotifyUrl {
     /// Reads the address of a receiver.
     pub fn parse(text: &str, rules: &NetworkRules) -> Result<Self, UriError> {
-        if text.len() > super::MAX_BYTES {
-            return Err(UriError::Malformed(format!(
-                "it is longer than {} bytes",
-                super::MAX_BYTES
-            )));
-        }
         let receiver = Self(parse::parse_http(text)?);
         vet_url(&receiver.expose_url(), rules)?;
         Ok(receiver)

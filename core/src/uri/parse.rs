@@ -1,12 +1,15 @@
 //! The grammar of media addresses.
 //!
-//! `s3://[ID:SECRET@]BUCKET/KEY`: there are credentials if a colon comes before any slash and an `@` after it, so that secrets may hold
-//! `/`, `+`, `=` and `:` and keys may hold `@`. The secret ends at the first `@`; AWS secrets hold none, nor a `%`, so `%2F` in one is
-//! read as `/`. The original split at the first `@` wherever it stood and so misread `s3://bucket/a@b.mp4`.
+//! `s3://[ID:SECRET@]BUCKET/KEY`: there are credentials if a colon comes before any slash, since no bucket's name holds one; so secrets
+//! may hold `/`, `+`, `=` and `:`, and keys may hold `@`. The secret ends at the last `@` before the slash that follows the first one: a
+//! bucket's name holds no `@` either. AWS secrets hold no `%`, so `%2F` in one is read as `/`, and `%40` says `@` beyond doubt. The
+//! original split at the first `@` wherever it stood and so misread `s3://bucket/a@b.mp4`.
 //!
 //! `http(s)://…`: as the URL standard says, without user information. The query may sign the request, so it is secret.
 //!
 //! `file:///path`: the path is taken as it stands, without percent-decoding, as the original did.
+//!
+//! Refusals never repeat what they refuse, save a file's path and a web host: where an address is mistyped, any piece of it may be a secret.
 
 use std::path::{Component, Path};
 
@@ -28,18 +31,8 @@ fn malformed<T>(message: impl Into<String>) -> Result<T, UriError> {
 
 /// Reads an address from outside.
 pub(super) fn parse(text: &str, rules: &UriRules) -> Result<MediaUri, UriError> {
-    if text.len() > MAX_BYTES {
-        return malformed(format!("it is longer than {MAX_BYTES} bytes"));
-    }
-    if text.chars().any(char::is_control) {
-        return malformed("it holds control characters");
-    }
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return malformed(
-            "it is no address: write s3://bucket/key, https://host/path or file:///path",
-        );
-    };
-    match scheme.to_ascii_lowercase().as_str() {
+    let (scheme, rest) = split_scheme(text)?;
+    match scheme.as_str() {
         "s3" => parse_s3(rest),
         "http" | "https" => {
             let uri = parse_http(text)?;
@@ -49,9 +42,23 @@ pub(super) fn parse(text: &str, rules: &UriRules) -> Result<MediaUri, UriError> 
             Ok(uri)
         }
         "file" => parse_file(rest, rules),
-        _ => malformed(format!(
-            "the scheme {scheme:?} is unknown: use s3, https, http or file"
-        )),
+        _ => malformed("its scheme is unknown: use s3, https, http or file"),
+    }
+}
+
+/// The scheme in lower case and what follows it, of text that may be an address at all.
+fn split_scheme(text: &str) -> Result<(String, &str), UriError> {
+    if text.len() > MAX_BYTES {
+        return malformed(format!("it is longer than {MAX_BYTES} bytes"));
+    }
+    if text.chars().any(char::is_control) {
+        return malformed("it holds control characters");
+    }
+    match text.split_once("://") {
+        Some((scheme, rest)) => Ok((scheme.to_ascii_lowercase(), rest)),
+        None => {
+            malformed("it is no address: write s3://bucket/key, https://host/path or file:///path")
+        }
     }
 }
 
@@ -81,16 +88,8 @@ pub(super) fn parse_stored(text: &str) -> Result<MediaUri, UriError> {
 }
 
 fn parse_s3(rest: &str) -> Result<MediaUri, UriError> {
-    let (secret, place) = match split_credentials(rest) {
-        Some((credentials, place)) => (Part::Here(credentials), place),
-        None => (Part::None, rest),
-    };
+    let (secret, place) = split_credentials(rest)?;
     let (bucket, key) = place.split_once('/').unwrap_or((place, ""));
-    if bucket.contains(STARS) {
-        return malformed(
-            "its credentials were replaced by stars: write them out, or leave them away to use the role",
-        );
-    }
     check_bucket(bucket)?;
     if key.is_empty() {
         return malformed("it names no object: write s3://bucket/key");
@@ -110,15 +109,41 @@ fn parse_s3(rest: &str) -> Result<MediaUri, UriError> {
     Ok(MediaUri { place, secret })
 }
 
-/// `ID:SECRET` before an `@`, and what follows it.
-fn split_credentials(rest: &str) -> Option<(Secret, &str)> {
-    let (id, after) = rest.split_once(':')?;
-    if id.is_empty() || id.contains('/') || id.contains('@') {
-        return None;
+/// The credentials, if there are any, and what follows them.
+fn split_credentials(rest: &str) -> Result<(Part, &str), UriError> {
+    let head = rest.split('/').next().unwrap_or_default();
+    if !head.contains([':', '@']) {
+        return Ok((Part::None, rest));
     }
-    let (secret, place) = after.split_once('@')?;
-    let secret = percent_decode_str(secret).decode_utf8_lossy();
-    Some((Secret::new(format!("{id}:{secret}")), place))
+    if head.split('@').next() == Some(STARS) {
+        return malformed(
+            "its credentials were replaced by stars: write them out, or leave them away to use the role",
+        );
+    }
+    match read_credentials(rest) {
+        Some((secret, place)) => Ok((Part::Here(secret), place)),
+        None => malformed(
+            "a `:` or `@` before the first slash, but no credentials: write s3://ID:SECRET@bucket/key or s3://bucket/key",
+        ),
+    }
+}
+
+/// `ID:SECRET` before an `@`, and what follows it.
+fn read_credentials(rest: &str) -> Option<(Secret, &str)> {
+    let (id, after) = rest.split_once(':')?;
+    let first = after.find('@')?;
+    let slash = after[first..]
+        .find('/')
+        .map_or(after.len(), |at| first + at);
+    let (secret, _) = after[..slash].rsplit_once('@')?;
+    let place = &after[secret.len() + 1..];
+    let secret = percent_decode_str(secret).decode_utf8().ok()?;
+    let plain = |letter: char| letter.is_ascii_graphic() && letter != '@';
+    let sound = !id.is_empty()
+        && id.chars().all(plain)
+        && !secret.is_empty()
+        && !secret.chars().any(char::is_control);
+    sound.then(|| (Secret::new(format!("{id}:{secret}")), place))
 }
 
 /// The rules for names of general purpose buckets in the S3 user guide.
@@ -139,41 +164,46 @@ fn check_bucket(bucket: &str) -> Result<(), UriError> {
     if legal {
         return Ok(());
     }
-    malformed(format!(
-        "{bucket:?} cannot be a bucket: names have 3 to 63 lower-case letters, digits, dots and hyphens"
-    ))
+    malformed(
+        "what stands for its bucket cannot be one: names have 3 to 63 lower-case letters, digits, dots and hyphens; write `@` in a secret as %40",
+    )
 }
 
 /// A web address, its query taken for secret.
 pub(super) fn parse_http(text: &str) -> Result<MediaUri, UriError> {
+    let (scheme, rest) = split_scheme(text)?;
+    if !matches!(scheme.as_str(), "http" | "https") {
+        return malformed("it must begin with https:// or http://");
+    }
     if text.contains(|letter: char| letter == '\\' || letter.is_whitespace()) {
         return malformed("it holds a blank or a backslash: write %20 or %5C");
     }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     // The URL standard skips extra slashes; a reader may not.
-    if text.split('/').nth(2).is_none_or(str::is_empty) {
+    if authority.is_empty() {
         return malformed("it names no host");
+    }
+    if authority.contains('@') {
+        return malformed("it holds a user name or password: use a signed URL instead");
     }
     let mut url = match Url::parse(text) {
         Ok(url) => url,
         Err(error) => return malformed(format!("it is not a URL: {error}")),
     };
-    if !matches!(url.scheme(), "http" | "https") {
-        return malformed("it must begin with https:// or http://");
+    url.set_fragment(None);
+    // Escapes make it longer, and what was let in must be let in again when it is read back.
+    if url.as_str().len() > MAX_BYTES {
+        return malformed(format!(
+            "it is longer than {MAX_BYTES} bytes with its escapes"
+        ));
     }
-    if !url.username().is_empty()
-        || url.password().is_some()
-        || text
-            .split('/')
-            .nth(2)
-            .is_some_and(|host| host.contains('@'))
-    {
-        return malformed("it holds a user name or password: use a signed URL instead");
+    if url.query() == Some(STARS) {
+        return malformed("its query was replaced by stars: write it out");
     }
     let secret = url
         .query()
         .map_or(Part::None, |query| Part::Here(Secret::new(query)));
     url.set_query(None);
-    url.set_fragment(None);
     Ok(MediaUri {
         place: Place::Http(url),
         secret,
