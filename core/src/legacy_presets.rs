@@ -1,6 +1,7 @@
-//! The five presets of the original's Python client, as data: the pairs are its own, name by name and in its order.
+//! The five presets of the original's Python client, as data.
 //!
-//! Source: `media_nommer_api/presets/` of the original's client, 2012. All are two passes of x264 Baseline with AAC in an MP4.
+//! Source: `media_nommer_api/presets/` of the original's client, 2012; `web_medium` as the original's documentation has the same job,
+//! since earlier versions of the client differ in it. All are two passes of x264 Baseline with AAC in an MP4.
 
 use crate::{options::Pair, spec::PassSpec};
 
