@@ -1,1 +1,82 @@
-//! The AWS adapters of the ports.
+//! The AWS adapters of the ports: DynamoDB, SQS, S3, KMS, EventBridge and the instance metadata service.
+//!
+//! Everything that talks to AWS except EC2 is here; EC2 has a crate of its own, because its SDK is heavy to build and only scale and
+//! prune need it. Retries and time limits are the SDK's, set once in [`load_config`]; nothing here waits without end.
+
+mod config;
+pub mod environment;
+mod fault;
+mod queue;
+mod secrets;
+mod signal;
+mod signing;
+mod store;
+mod turn;
+
+use aws_config::SdkConfig;
+use nommer_core::{
+    notify::SigningSecret,
+    ports::{Backend, StoreError},
+};
+
+pub use config::load as load_config;
+pub use environment::Environment;
+pub use queue::SqsQueue;
+pub use secrets::KmsSecrets;
+pub use signal::{DETAIL_TYPE, EventSignal, SOURCE};
+pub use store::DynamoStore;
+pub use turn::Turn;
+
+/// The AWS side of one stack.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    store: DynamoStore,
+    job_queue: SqsQueue,
+    state_queue: SqsQueue,
+    secrets: KmsSecrets,
+}
+
+impl Aws {
+    /// Clients for the resources of a stack. Nothing is asked of AWS yet.
+    pub fn new(config: &SdkConfig, environment: &Environment) -> Self {
+        let dynamodb = aws_sdk_dynamodb::Client::new(config);
+        let sqs = aws_sdk_sqs::Client::new(config);
+        Self {
+            store: DynamoStore::new(
+                dynamodb,
+                &environment.table,
+                environment.settings.jobs.retention,
+            ),
+            job_queue: SqsQueue::new(sqs.clone(), &environment.job_queue_url),
+            state_queue: SqsQueue::new(sqs, &environment.state_queue_url),
+            secrets: KmsSecrets::new(aws_sdk_kms::Client::new(config), &environment.key_id),
+        }
+    }
+
+    /// What notifications of this stack are signed with. Made by the first call.
+    pub async fn signing_secret(&self) -> Result<SigningSecret, StoreError> {
+        signing::signing_secret(&self.store, &self.secrets).await
+    }
+}
+
+impl Backend for Aws {
+    type Store = DynamoStore;
+    type Queue = SqsQueue;
+    type Secrets = KmsSecrets;
+
+    fn store(&self) -> &DynamoStore {
+        &self.store
+    }
+
+    fn job_queue(&self) -> &SqsQueue {
+        &self.job_queue
+    }
+
+    fn state_queue(&self) -> &SqsQueue {
+        &self.state_queue
+    }
+
+    fn secrets(&self) -> &KmsSecrets {
+        &self.secrets
+    }
+}

@@ -69,6 +69,9 @@ pub struct JobSettings {
     /// A job's FFmpeg may run for at most so long, all passes together.
     #[serde(with = "friendly")]
     pub time_limit: Duration,
+    /// How long jobs are kept after their end. On AWS; locally they stay until they are deleted.
+    #[serde(with = "friendly")]
+    pub retention: Duration,
 }
 
 impl Default for JobSettings {
@@ -76,6 +79,7 @@ impl Default for JobSettings {
         Self {
             abandon_after: Duration::from_secs(9 * 3_600),
             time_limit: Duration::from_secs(24 * 3_600),
+            retention: Duration::from_secs(90 * 86_400),
         }
     }
 }
@@ -163,6 +167,9 @@ pub struct StorageSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LegacySettings {
+    /// Whether `/job/submit` takes jobs from anybody who can reach it: the original's client has no credentials to send. Local mode
+    /// serves this machine alone and always does.
+    pub allow_anonymous: bool,
     /// Format of notifications for jobs from `/job/submit`: `get` as the original documents, `form` as its released code did.
     pub notify_format: NotifyFormat,
 }
@@ -170,6 +177,7 @@ pub struct LegacySettings {
 impl Default for LegacySettings {
     fn default() -> Self {
         Self {
+            allow_anonymous: false,
             notify_format: NotifyFormat::Get,
         }
     }
@@ -197,6 +205,7 @@ impl Settings {
         // A look costs next to nothing here, and nobody else wakes scale when an encoder gives a job back.
         settings.fleet.scale_interval = Duration::from_secs(2);
         settings.fleet.max = 1;
+        settings.legacy.allow_anonymous = true;
         settings
     }
 

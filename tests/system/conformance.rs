@@ -30,6 +30,12 @@ trait World: Sized + Sync {
     /// What seals and opens.
     type Secrets: Secrets;
 
+    /// For how long the suite hides hints in the queue.
+    const HIDDEN: Duration = Duration::from_secs(30);
+
+    /// How much earlier it looks for a hint that must still be hidden: real clocks go on while a test runs.
+    const REST: Duration = Duration::from_secs(1);
+
     /// Makes one.
     async fn new() -> Self;
 
@@ -163,4 +169,5 @@ macro_rules! media_conformance {
 
 conformance!(memory: worlds::Memory);
 conformance!(local: worlds::Local);
+conformance!(aws: worlds::Aws);
 media_conformance!(folder: worlds::Folder);

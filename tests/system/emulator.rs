@@ -9,6 +9,9 @@ use std::{
     sync::OnceLock,
 };
 
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_sqs::config::Credentials;
+
 use crate::harness::eventually;
 
 /// A running emulator.
@@ -26,6 +29,16 @@ impl Emulator {
     /// Where it answers: `http://127.0.0.1:PORT`.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// A client's configuration for it, with credentials that it takes.
+    pub(crate) async fn config(&self) -> aws_config::SdkConfig {
+        aws_config::defaults(BehaviorVersion::latest())
+            .endpoint_url(&self.url)
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
+            .load()
+            .await
     }
 
     fn start(variable: &str, configure: impl Fn(&mut Command, u16)) -> Self {

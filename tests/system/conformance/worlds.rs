@@ -1,5 +1,7 @@
 //! The sets of adapters.
 
+mod aws;
+
 use std::{fs, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
@@ -13,6 +15,8 @@ use nommer_local::{FolderStorage, LocalQueue, LocalSecrets, LocalStore};
 use tempfile::TempDir;
 
 use super::{MediaWorld, World};
+
+pub(super) use aws::Aws;
 
 /// The adapters in memory.
 pub(super) struct Memory {

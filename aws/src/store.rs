@@ -1,0 +1,111 @@
+//! The table in DynamoDB: one table, two sparse indexes.
+//!
+//! | item | `pk` | `sk` | `gsi1pk` / `gsi1sk` | `gsi2pk` / `gsi2sk` |
+//! |---|---|---|---|---|
+//! | job | `JOB#id` | `JOB` | `UNFINISHED#shard` or `STATE#shard` / id | `JOBS#shard` / id |
+//! | its external id | `JOB#id` | `EXTERNAL` | | `EXTERNAL#value` / id |
+//! | notification | `JOB#id` | `NOTIFICATION#sequence` | while due: `DUE` / time | |
+//! | destination of a live job | `DESTINATION#hash` | `DESTINATION` | | |
+//! | idempotency key | `KEY#key` | `KEY` | | |
+//! | fleet's record | `FLEET` | `FLEET` | | |
+//! | instance | `INSTANCES` | id | | |
+//!
+//! Scale and prune read `UNFINISHED` alone, so what has ended costs them nothing. Indexes lag behind the table by moments: what they
+//! say is a hint, and every write checks the table itself. Shards keep one index partition from taking every write.
+//!
+//! A write that failed although it was applied (its answer was lost, and the SDK sent it again) is told from a real conflict by
+//! the random `write_id` that every write leaves in its item.
+
+mod create;
+mod fleet;
+pub(crate) mod item;
+mod jobs;
+mod list;
+mod notifications;
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{Client, types::ReturnValuesOnConditionCheckFailure};
+use nommer_core::ports::{StoreError, Version};
+
+use crate::fault::unavailable;
+use item::{Item, WRITE_ID, write_id};
+
+/// The index of what is unfinished, due, or in a state.
+const INDEX_1: &str = "gsi1";
+
+/// The index of all jobs, and of external ids.
+const INDEX_2: &str = "gsi2";
+
+/// Index partitions that jobs are spread over. A partition takes 1,000 writes a second; a list asks every one of them.
+const SHARDS: u8 = 4;
+
+/// The table of one stack.
+#[derive(Clone, Debug)]
+pub struct DynamoStore {
+    pub(crate) client: Client,
+    pub(crate) table: String,
+    /// How long ended jobs are kept.
+    retention: Duration,
+}
+
+impl DynamoStore {
+    /// A table by its name. Jobs are deleted by the table itself when they ended longer ago than `retention`.
+    pub fn new(client: Client, table: impl Into<String>, retention: Duration) -> Self {
+        Self {
+            client,
+            table: table.into(),
+            retention,
+        }
+    }
+
+    /// One item, as the table has it now.
+    pub(crate) async fn item(
+        &self,
+        what: &str,
+        (pk, sk): (String, String),
+    ) -> Result<Option<Item>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(item::key(pk, sk)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| unavailable(what, &error.into_service_error()))?;
+        Ok(answer.item)
+    }
+
+    /// Writes an item whole, if the stored one is at version `read`; version 0 stands for none.
+    async fn put_at(&self, what: &str, item: Item, read: Version) -> Result<Version, StoreError> {
+        let next = Version(read.0 + 1);
+        let own = write_id();
+        let mut put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item::stamped(item, next, &own)))
+            .expression_attribute_names("#version", item::VERSION)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        put = match read {
+            Version(0) => put.condition_expression("attribute_not_exists(#version)"),
+            Version(number) => put
+                .condition_expression("#version = :read")
+                .expression_attribute_values(":read", item::number(number)),
+        };
+        match put.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
+            Ok(_) => Ok(next),
+            Err(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(
+                failed,
+            )) => {
+                let found = failed.item().and_then(|item| item.get(WRITE_ID));
+                if found.is_some_and(|id| id.as_s() == Ok(&own)) {
+                    return Ok(next);
+                }
+                Err(StoreError::Conflict)
+            }
+            Err(fault) => Err(unavailable(what, &fault)),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Items of the table: their keys, attributes, and the records within them. No request is made here.
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use nommer_core::{
+    id::JobId,
+    job::{Job, SCHEMA},
+    lease::later,
+    notify::Notification,
+    ports::{StoreError, Version},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::SHARDS;
+use crate::fault::unreadable;
+
+/// One item as the SDK has it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// How often the item was written.
+pub(crate) const VERSION: &str = "version";
+
+/// Names the write that the item is from.
+pub(crate) const WRITE_ID: &str = "write_id";
+
+/// The record, in JSON.
+pub(crate) const RECORD: &str = "record";
+
+/// Version of the record's shape.
+const SHAPE: &str = "schema";
+
+/// When DynamoDB may delete the item, in seconds since 1970. It is in no hurry.
+const EXPIRES_AT: &str = "expires_at";
+
+/// How long rows of instances are kept after their last beat. Longer than anybody asks for gone ones.
+const INSTANCE_ROW: Duration = Duration::from_secs(7 * 86_400);
+
+pub(crate) fn text(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(crate) fn number(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// A name that no other write has.
+pub(crate) fn write_id() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+pub(crate) fn key(pk: String, sk: String) -> Item {
+    HashMap::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
+}
+
+pub(crate) fn job_key(id: &JobId) -> (String, String) {
+    (format!("JOB#{id}"), "JOB".to_owned())
+}
+
+pub(crate) fn external_key(id: &JobId) -> (String, String) {
+    (format!("JOB#{id}"), "EXTERNAL".to_owned())
+}
+
+/// The key of the claim on a destination. Hashed, because an address may be longer than a key.
+pub(crate) fn destination_key(destination: &str) -> (String, String) {
+    let hash = Sha256::digest(destination.as_bytes());
+    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    (format!("DESTINATION#{hash}"), "DESTINATION".to_owned())
+}
+
+/// The key of an idempotency key.
+pub(crate) fn promise_key(key: &str) -> (String, String) {
+    (format!("KEY#{key}"), "KEY".to_owned())
+}
+
+/// Notifications sort by sequence number.
+pub(crate) fn notification_key(id: &JobId, sequence: u64) -> (String, String) {
+    (format!("JOB#{id}"), format!("NOTIFICATION#{sequence:020}"))
+}
+
+/// The name of an index partition.
+pub(crate) fn partition(name: &str, shard: u8) -> String {
+    format!("{name}#{shard}")
+}
+
+/// The shard of a job, the same for ever. Ids end in random digits.
+fn shard(id: &JobId) -> u8 {
+    id.as_str()
+        .bytes()
+        .fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte))
+        % SHARDS
+}
+
+/// The item with its version and the name of its write.
+pub(crate) fn stamped(mut item: Item, version: Version, write_id: &str) -> Item {
+    item.insert(VERSION.to_owned(), number(version.0));
+    item.insert(WRITE_ID.to_owned(), text(write_id));
+    item
+}
+
+/// An item that holds a record.
+pub(crate) fn holding(
+    (pk, sk): (String, String),
+    record: &impl Serialize,
+) -> Result<Item, StoreError> {
+    let json =
+        serde_json::to_string(record).map_err(|error| unreadable("write a record", error))?;
+    let mut item = key(pk, sk);
+    item.insert(RECORD.to_owned(), text(json));
+    item.insert(SHAPE.to_owned(), number(SCHEMA));
+    Ok(item)
+}
+
+/// The record of an item, if it is of a shape that this version knows.
+pub(crate) fn record<T: DeserializeOwned>(item: &Item) -> Result<T, StoreError> {
+    let shape = item
+        .get(SHAPE)
+        .and_then(|value| value.as_n().ok())
+        .and_then(|text| text.parse::<u32>().ok());
+    if shape.is_none_or(|shape| shape > SCHEMA) {
+        let problem = "it was written by a newer version: use that one";
+        return Err(unreadable("read a record", problem));
+    }
+    let json = item.get(RECORD).and_then(|value| value.as_s().ok());
+    let json = json.ok_or_else(|| unreadable("read a record", "the item holds none"))?;
+    serde_json::from_str(json).map_err(|error| unreadable("read a record", error))
+}
+
+/// The version of an item.
+pub(crate) fn version(item: &Item) -> Version {
+    let found = item.get(VERSION).and_then(|value| value.as_n().ok());
+    Version(found.and_then(|text| text.parse().ok()).unwrap_or_default())
+}
+
+/// A text attribute.
+pub(crate) fn attribute<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)
+        .and_then(|value| value.as_s().ok())
+        .map(String::as_str)
+}
+
+/// An attribute that holds a job's id.
+pub(crate) fn job_id(item: &Item, name: &str) -> Result<JobId, StoreError> {
+    attribute(item, name)
+        .and_then(|id| id.parse().ok())
+        .ok_or_else(|| unreadable("read a record", format!("{name} is no job's id")))
+}
+
+pub(crate) fn expiring(item: &mut Item, at: Timestamp) {
+    item.insert(EXPIRES_AT.to_owned(), number(at.as_second()));
+}
+
+/// A time so that text sorts as time does: milliseconds since 1970 in twenty digits.
+pub(crate) fn sortable(at: Timestamp) -> String {
+    format!("{:020}", at.as_millisecond().max(0))
+}
+
+/// A job, found by its state and among all.
+pub(crate) fn of_job(job: &Job, retention: Duration) -> Result<Item, StoreError> {
+    let shard = shard(&job.id);
+    let mut item = holding(job_key(&job.id), job)?;
+    let state = job.state.name();
+    let by_state = if state.ended() {
+        state.as_str()
+    } else {
+        "UNFINISHED"
+    };
+    item.insert("state".to_owned(), text(state.as_str()));
+    item.insert("gsi1pk".to_owned(), text(partition(by_state, shard)));
+    item.insert("gsi1sk".to_owned(), text(job.id.as_str()));
+    item.insert("gsi2pk".to_owned(), text(partition("JOBS", shard)));
+    item.insert("gsi2sk".to_owned(), text(job.id.as_str()));
+    if let Some(ended_at) = job.ended_at {
+        expiring(&mut item, later(ended_at, retention));
+    }
+    Ok(item)
+}
+
+/// What finds a job by its external id.
+pub(crate) fn of_external_id(job: &Job, external_id: &str, retention: Duration) -> Item {
+    let (pk, sk) = external_key(&job.id);
+    let mut item = key(pk, sk);
+    item.insert("gsi2pk".to_owned(), text(format!("EXTERNAL#{external_id}")));
+    item.insert("gsi2sk".to_owned(), text(job.id.as_str()));
+    if let Some(ended_at) = job.ended_at {
+        expiring(&mut item, later(ended_at, retention));
+    }
+    item
+}
+
+/// A notification, found while it is due. It may be deleted when its job may.
+pub(crate) fn of_notification(
+    notification: &Notification,
+    retention: Duration,
+) -> Result<Item, StoreError> {
+    let sequence = notification.sequence;
+    let mut item = holding(
+        notification_key(&notification.job_id, sequence),
+        notification,
+    )?;
+    if let Some(at) = notification.next_attempt_at {
+        item.insert("gsi1pk".to_owned(), text("DUE"));
+        let place = format!("{}#{}", sortable(at), notification.webhook_id());
+        item.insert("gsi1sk".to_owned(), text(place));
+        item.insert("job_id".to_owned(), text(notification.job_id.as_str()));
+    }
+    expiring(&mut item, later(notification.created_at, retention));
+    Ok(item)
+}
+
+/// An instance's row.
+pub(crate) fn of_instance(instance: &nommer_core::instance::Instance) -> Result<Item, StoreError> {
+    let key = ("INSTANCES".to_owned(), instance.id.to_string());
+    let mut item = holding(key, instance)?;
+    expiring(&mut item, later(instance.beat_at, INSTANCE_ROW));
+    Ok(item)
+}

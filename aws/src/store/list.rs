@@ -1,0 +1,163 @@
+//! Lists of jobs, newest first. Each follows an index, so that the last page costs as much as the first.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use nommer_core::{
+    id::JobId,
+    job::{Job, StateName},
+    ports::{JobFilter, StoreError},
+};
+
+use super::{DynamoStore, INDEX_1, INDEX_2, SHARDS, item};
+use crate::fault::{describe, unreadable};
+
+const WHAT: &str = "list jobs";
+
+/// Greater than every id: ids hold nothing above `z`.
+const AFTER_ALL: &str = "~";
+
+/// Most items that one request reads by key.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
+const BATCH: usize = 100;
+
+pub(super) async fn list(store: &DynamoStore, filter: &JobFilter) -> Result<Vec<Job>, StoreError> {
+    let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+    let before = filter.before.as_ref();
+    let mut jobs = match (&filter.external_id, filter.state) {
+        (Some(external_id), state) => store.by_external_id(external_id, state, before).await?,
+        (None, Some(state)) if !state.ended() => {
+            store.unfinished_jobs(Some(state), before, limit).await?
+        }
+        (None, Some(state)) => {
+            store
+                .sharded(INDEX_1, state.as_str(), (None, before), limit)
+                .await?
+        }
+        (None, None) => {
+            store
+                .sharded(INDEX_2, "JOBS", (None, before), limit)
+                .await?
+        }
+    };
+    jobs.sort_by(|one, other| other.id.cmp(&one.id));
+    jobs.truncate(limit);
+    Ok(jobs)
+}
+
+impl DynamoStore {
+    /// Jobs that have not ended, in one state or in any.
+    pub(super) async fn unfinished_jobs(
+        &self,
+        state: Option<StateName>,
+        before: Option<&JobId>,
+        limit: usize,
+    ) -> Result<Vec<Job>, StoreError> {
+        self.sharded(INDEX_1, "UNFINISHED", (state, before), limit)
+            .await
+    }
+
+    /// The newest `limit` jobs of each shard, all shards at once.
+    async fn sharded(
+        &self,
+        index: &str,
+        name: &str,
+        (state, before): (Option<StateName>, Option<&JobId>),
+        limit: usize,
+    ) -> Result<Vec<Job>, StoreError> {
+        let shards = (0..SHARDS).map(|shard| {
+            let partition = item::partition(name, shard);
+            self.newest(index, partition, (state, before), limit)
+        });
+        let found = futures_util::future::try_join_all(shards).await?;
+        let jobs = found.iter().flatten().map(item::record);
+        jobs.collect()
+    }
+
+    /// The newest items of one index partition.
+    async fn newest(
+        &self,
+        index: &str,
+        partition: String,
+        (state, before): (Option<StateName>, Option<&JobId>),
+        limit: usize,
+    ) -> Result<Vec<item::Item>, StoreError> {
+        let before = before.map_or(AFTER_ALL, JobId::as_str);
+        let page = i32::try_from(limit).unwrap_or(i32::MAX).max(1);
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(index)
+            .key_condition_expression("#pk = :pk AND #sk < :before")
+            .expression_attribute_names("#pk", format!("{index}pk"))
+            .expression_attribute_names("#sk", format!("{index}sk"))
+            .expression_attribute_values(":pk", item::text(partition))
+            .expression_attribute_values(":before", item::text(before))
+            .set_limit((page < i32::MAX).then_some(page))
+            .scan_index_forward(false);
+        if let Some(state) = state {
+            query = query
+                .filter_expression("#state = :state")
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_values(":state", item::text(state.as_str()));
+        }
+        let mut pages = query.into_paginator().items().send();
+        let mut found = Vec::new();
+        while found.len() < limit
+            && let Some(next) = pages.next().await
+        {
+            let next =
+                next.map_err(|error| unreadable(WHAT, describe(&error.into_service_error())))?;
+            found.push(next);
+        }
+        Ok(found)
+    }
+
+    /// Jobs with an external id. There are few, so all are read.
+    async fn by_external_id(
+        &self,
+        external_id: &str,
+        state: Option<StateName>,
+        before: Option<&JobId>,
+    ) -> Result<Vec<Job>, StoreError> {
+        let partition = format!("EXTERNAL#{external_id}");
+        let rows = self
+            .newest(INDEX_2, partition, (None, before), usize::MAX)
+            .await?;
+        let ids = rows.iter().map(|row| item::job_id(row, "gsi2sk"));
+        let ids: Vec<JobId> = ids.collect::<Result<_, _>>()?;
+        let mut jobs = Vec::new();
+        for some in ids.chunks(BATCH) {
+            jobs.extend(self.jobs(some).await?);
+        }
+        jobs.retain(|job| state.is_none_or(|state| job.state.name() == state));
+        Ok(jobs)
+    }
+
+    /// Jobs by their ids; those that are gone are left out.
+    async fn jobs(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        let mut jobs = Vec::new();
+        let mut wanted = KeysAndAttributes::builder().consistent_read(true);
+        for id in ids {
+            let (pk, sk) = item::job_key(id);
+            wanted = wanted.keys(item::key(pk, sk));
+        }
+        let wanted = wanted.build().map_err(|error| unreadable(WHAT, error))?;
+        let mut wanted = HashMap::from([(self.table.clone(), wanted)]);
+        while !wanted.is_empty() {
+            let answer = self
+                .client
+                .batch_get_item()
+                .set_request_items(Some(wanted))
+                .send()
+                .await
+                .map_err(|error| unreadable(WHAT, describe(&error.into_service_error())))?;
+            for found in answer.responses.unwrap_or_default().into_values().flatten() {
+                jobs.push(item::record(&found)?);
+            }
+            wanted = answer.unprocessed_keys.unwrap_or_default();
+        }
+        Ok(jobs)
+    }
+}
