@@ -7,7 +7,9 @@ use figment::{
     Figment,
     providers::{Env, Serialized},
 };
-use nommer_core::settings::Settings;
+use nommer_core::{ports::StoreError, settings::Settings};
+
+use crate::stack::Stack;
 
 /// What every variable of ours begins with.
 const PREFIX: &str = "NOMMER_";
@@ -58,6 +60,32 @@ impl Environment {
             settings: settings()?,
         })
     }
+}
+
+impl Environment {
+    /// The resources of a stack, looked up; for a machine that the stack did not launch. Settings come from this process's variables.
+    pub fn of_stack(stack: &Stack) -> Result<Self, StackError> {
+        let output = |name| stack.output(name).map(str::to_owned);
+        Ok(Self {
+            stack: stack.name.clone(),
+            table: output("TableName")?,
+            job_queue_url: output("JobQueueUrl")?,
+            state_queue_url: output("StateQueueUrl")?,
+            key_id: output("KeyArn")?,
+            settings: settings()?,
+        })
+    }
+}
+
+/// Why a stack's resources cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// It does not name them.
+    #[error(transparent)]
+    Output(#[from] StoreError),
+    /// The settings of this process cannot be read.
+    #[error(transparent)]
+    Settings(#[from] EnvironmentError),
 }
 
 /// A variable that must name something.

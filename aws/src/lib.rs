@@ -5,15 +5,19 @@
 
 mod config;
 pub mod environment;
+pub mod event;
 mod fault;
+mod imds;
 mod queue;
+pub mod s3;
 mod secrets;
 mod signal;
 mod signing;
+mod stack;
 mod store;
 mod turn;
 
-use aws_config::SdkConfig;
+pub use aws_config::SdkConfig;
 use nommer_core::{
     notify::SigningSecret,
     ports::{Backend, StoreError},
@@ -21,9 +25,12 @@ use nommer_core::{
 
 pub use config::load as load_config;
 pub use environment::Environment;
+pub use imds::{Imds, Notice};
 pub use queue::SqsQueue;
+pub use s3::{S3Options, S3Storage};
 pub use secrets::KmsSecrets;
 pub use signal::{DETAIL_TYPE, EventSignal, SOURCE};
+pub use stack::Stack;
 pub use store::DynamoStore;
 pub use turn::Turn;
 

@@ -176,11 +176,12 @@ impl System {
         let lock = local.lock().map_err(anyhow::Error::from)?;
         let data_dir = local.folder().to_owned();
         let folders = folders(&settings, &data_dir)?;
-        let network = network_rules(&settings, receiver);
+        let mut network = NetworkRules::from(&settings);
+        network.extra_allowed.extend(receiver);
         let rules = SpecRules {
             uris: UriRules::local(network.clone(), folders, data_dir.clone()),
             network: network.clone(),
-            options: option_policy(&settings),
+            options: OptionPolicy::from(&settings),
             legacy_notify_format: Some(settings.legacy.notify_format),
         };
         let program = std::env::current_exe().context("find this program")?;
@@ -309,21 +310,4 @@ pub(crate) fn folders(settings: &Settings, data_dir: &Path) -> Result<Vec<PathBu
     let mut folders = vec![current, data_dir.join("media")];
     folders.extend(settings.local.allowed_folders.iter().cloned());
     Ok(folders)
-}
-
-/// What may be reached over the network.
-pub(crate) fn network_rules(settings: &Settings, receiver: Option<SocketAddr>) -> NetworkRules {
-    NetworkRules {
-        allow_private_network: settings.network.allow_private_network,
-        require_https: settings.storage.require_https,
-        extra_allowed: receiver.into_iter().collect(),
-    }
-}
-
-/// Which FFmpeg options and filters are let in.
-pub(crate) fn option_policy(settings: &Settings) -> OptionPolicy {
-    OptionPolicy {
-        extra_options: settings.ffmpeg.extra_options.clone(),
-        extra_filters: settings.ffmpeg.extra_filters.clone(),
-    }
 }

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use nommer_aws::{S3Options, S3Storage};
 use nommer_core::{
+    address::NetworkRules,
     job::{Report, StateName},
+    options::OptionPolicy,
     presets,
     progress::Progress,
     spec::{JobSpec, SpecRules, parse_v1},
@@ -23,7 +26,7 @@ use uuid::Uuid;
 use crate::{
     args::EncodeArgs,
     config::{Config, address},
-    dev, encoder,
+    encoder,
     failure::Failure,
     output::Output,
     submit::missing,
@@ -44,8 +47,9 @@ pub(crate) async fn run(args: &EncodeArgs, config: &Config, output: Output) -> R
     let request = request(args, &destination, config)?;
     let storage = encoder::Storage {
         file: FolderStorage::new(vec![PathBuf::from(EVERYWHERE)], config.data_dir.clone()),
-        http: HttpSource::new(dev::network_rules(&config.settings, None))
+        http: HttpSource::new(NetworkRules::from(&config.settings))
             .context("prepare the HTTP client")?,
+        s3: S3Storage::on_demand(S3Options::from(&config.settings.storage)),
     };
     let tools = encoder::find_tools(&config.settings)?;
     let pipeline = encoder::pipeline(&config.settings, storage, tools);
@@ -121,7 +125,7 @@ fn request(args: &EncodeArgs, destination: &Path, config: &Config) -> Result<Req
             );
         }
     }
-    let network = dev::network_rules(&config.settings, None);
+    let network = NetworkRules::from(&config.settings);
     let rules = SpecRules {
         uris: UriRules::local(
             network.clone(),
@@ -129,7 +133,7 @@ fn request(args: &EncodeArgs, destination: &Path, config: &Config) -> Result<Req
             config.data_dir.clone(),
         ),
         network,
-        options: dev::option_policy(&config.settings),
+        options: OptionPolicy::from(&config.settings),
         legacy_notify_format: None,
     };
     let checked =

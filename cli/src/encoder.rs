@@ -7,7 +7,11 @@ use std::{
 };
 
 use anyhow::Context as _;
-use nommer_core::{error::JobError, fleet::idle_limit, id::InstanceId, settings::Settings};
+use nommer_aws::{S3Options, S3Storage};
+use nommer_core::{
+    address::NetworkRules, error::JobError, fleet::idle_limit, id::InstanceId,
+    options::OptionPolicy, settings::Settings,
+};
 use nommer_encoder::{
     daemon::{Daemon, Stop},
     heartbeat::LeaseTimes,
@@ -28,7 +32,7 @@ use crate::{dev, failure::Failure};
 pub(crate) const SETTINGS_VARIABLE: &str = "NOMMER_SETTINGS";
 
 /// Storage of local mode.
-pub(crate) type Storage = ByScheme<FolderStorage, HttpSource>;
+pub(crate) type Storage = ByScheme<FolderStorage, HttpSource, S3Storage>;
 
 /// Runs until it is idle or asked to end.
 pub(crate) async fn run() -> Result<(), Failure> {
@@ -100,8 +104,8 @@ async fn listen(stop: Stop) {
 pub(crate) fn storage(settings: &Settings, data_dir: &Path) -> Result<Storage, Failure> {
     Ok(ByScheme {
         file: FolderStorage::new(dev::folders(settings, data_dir)?, data_dir.to_owned()),
-        http: HttpSource::new(dev::network_rules(settings, None))
-            .context("prepare the HTTP client")?,
+        http: HttpSource::new(NetworkRules::from(settings)).context("prepare the HTTP client")?,
+        s3: S3Storage::on_demand(S3Options::from(&settings.storage)),
     })
 }
 
@@ -115,7 +119,7 @@ pub(crate) fn pipeline(settings: &Settings, storage: Storage, tools: Tools) -> P
     Pipeline {
         storage,
         tools,
-        options: dev::option_policy(settings),
+        options: OptionPolicy::from(settings),
         time_limit: settings.jobs.time_limit,
         stall_limit: settings.encoder.stall_limit,
     }

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use url::{Host, Url};
 
+use crate::settings::Settings;
+
 /// What may be reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkRules {
@@ -13,6 +15,16 @@ pub struct NetworkRules {
     pub require_https: bool,
     /// Addresses that may be reached whatever they are: the demo's own receiver.
     pub extra_allowed: Vec<SocketAddr>,
+}
+
+impl From<&Settings> for NetworkRules {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            allow_private_network: settings.network.allow_private_network,
+            require_https: settings.storage.require_https,
+            extra_allowed: Vec::new(),
+        }
+    }
 }
 
 /// Why an address may not be reached.

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::InstanceId;
 
+/// How far the clocks of different machines may disagree. Those of EC2 and Lambda agree to milliseconds; one's own machine may not.
+pub const CLOCK_MARGIN: Duration = Duration::from_secs(30);
+
 /// Proof of a lease. Whoever holds an older one has lost the job, whatever its clock says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LeaseToken {

@@ -15,6 +15,7 @@ use crate::{
     error::{Code, Warning},
     filtergraph::{self, Graph},
     nearest::nearest,
+    settings::Settings,
 };
 
 pub use table::{Entry, Side, allowed_options};
@@ -102,6 +103,15 @@ pub struct OptionPolicy {
     pub extra_options: Vec<String>,
     /// Names of filters. Their options are not looked at.
     pub extra_filters: Vec<String>,
+}
+
+impl From<&Settings> for OptionPolicy {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            extra_options: settings.ffmpeg.extra_options.clone(),
+            extra_filters: settings.ffmpeg.extra_filters.clone(),
+        }
+    }
 }
 
 /// Options as they go to FFmpeg.

@@ -8,7 +8,8 @@ use crate::{
     id::{InstanceId, JobId},
     instance::{Instance, InstanceState},
     job::{Job, JobState},
-    lease::elapsed,
+    lease::{CLOCK_MARGIN, elapsed},
+    settings::Settings,
 };
 
 /// When something counts as broken.
@@ -22,6 +23,18 @@ pub struct PrunePolicy {
     pub paused: bool,
     /// An instance that was silent for so long is dead.
     pub silence: Duration,
+}
+
+impl PrunePolicy {
+    /// The policy of a fleet of machines, each with a clock of its own.
+    pub fn of_fleet(settings: &Settings) -> Self {
+        Self {
+            lease_margin: CLOCK_MARGIN,
+            abandon_after: settings.jobs.abandon_after,
+            paused: false,
+            silence: settings.encoder.lease * 2,
+        }
+    }
 }
 
 /// One repair.

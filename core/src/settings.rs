@@ -161,6 +161,14 @@ pub struct NetworkSettings {
 pub struct StorageSettings {
     /// Whether sources and notify URLs must use `https`. `STORAGE_BACKENDS`.
     pub require_https: bool,
+    /// Canned ACL of outputs in S3, such as `public-read`. Only buckets with ACLs enabled take one. Unset: the bucket's default.
+    pub s3_acl: Option<String>,
+    /// Storage class of outputs in S3, such as `INTELLIGENT_TIERING`. Unset: `STANDARD`.
+    pub s3_storage_class: Option<String>,
+    /// Encryption of outputs in S3: `AES256` or `aws:kms`. Unset: the bucket's default.
+    pub s3_encryption: Option<String>,
+    /// The KMS key for `aws:kms`. Unset: the account's own key for S3.
+    pub s3_kms_key_id: Option<String>,
 }
 
 /// `[legacy]`

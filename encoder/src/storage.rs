@@ -1,6 +1,6 @@
-//! Storage by scheme: `file` and `http` here, `s3` once there is something that serves it.
+//! Storage by scheme: which adapter serves `file`, `http` and `s3` is decided by whoever wires the encoder.
 
-use std::path::Path;
+use std::{convert::Infallible, path::Path};
 
 use nommer_core::{
     moov::Segment,
@@ -10,34 +10,85 @@ use nommer_core::{
 
 /// Chooses by the scheme of the address.
 #[derive(Clone, Debug)]
-pub struct ByScheme<F, H> {
+pub struct ByScheme<F, H, S> {
     /// Serves `file`.
     pub file: F,
     /// Serves `http` and `https`.
     pub http: H,
+    /// Serves `s3`.
+    pub s3: S,
 }
 
-/// An output staged by the one or the other.
+/// An output staged by one of them.
 #[derive(Debug)]
-pub enum Staged<F, H> {
+pub enum Staged<F, H, S> {
     /// By the storage for `file`.
     File(F),
     /// By the storage for `http`.
     Http(H),
+    /// By the storage for `s3`.
+    S3(S),
 }
 
-fn no_s3(uri: &MediaUri) -> MediaError {
-    MediaError::Unusable(format!("{uri}: this system has no S3 storage"))
+/// In place of a storage that this system does not have.
+#[derive(Clone, Copy, Debug)]
+pub struct Unserved;
+
+impl Unserved {
+    fn refuse<T>(uri: &MediaUri) -> Result<T, MediaError> {
+        let what = uri.redacted();
+        Err(MediaError::Unusable(format!(
+            "{what}: this system serves no such addresses"
+        )))
+    }
 }
 
-impl<F: MediaStorage, H: MediaStorage> MediaStorage for ByScheme<F, H> {
-    type Staged = Staged<F::Staged, H::Staged>;
+impl MediaStorage for Unserved {
+    type Staged = Infallible;
+
+    async fn stat(&self, uri: &MediaUri) -> Result<Option<ObjectFacts>, MediaError> {
+        Self::refuse(uri)
+    }
+
+    async fn fetch(
+        &self,
+        uri: &MediaUri,
+        _etag: Option<&str>,
+        _to: &Path,
+    ) -> Result<ObjectFacts, MediaError> {
+        Self::refuse(uri)
+    }
+
+    async fn stage(
+        &self,
+        uri: &MediaUri,
+        _from: &Path,
+        _segments: &[Segment],
+    ) -> Result<Infallible, MediaError> {
+        Self::refuse(uri)
+    }
+
+    async fn commit(
+        &self,
+        staged: Infallible,
+        _before: Option<&ObjectFacts>,
+    ) -> Result<Option<String>, MediaError> {
+        match staged {}
+    }
+
+    async fn discard(&self, staged: Infallible) {
+        match staged {}
+    }
+}
+
+impl<F: MediaStorage, H: MediaStorage, S: MediaStorage> MediaStorage for ByScheme<F, H, S> {
+    type Staged = Staged<F::Staged, H::Staged, S::Staged>;
 
     async fn stat(&self, uri: &MediaUri) -> Result<Option<ObjectFacts>, MediaError> {
         match uri.scheme() {
             Scheme::File => self.file.stat(uri).await,
             Scheme::Http => self.http.stat(uri).await,
-            Scheme::S3 => Err(no_s3(uri)),
+            Scheme::S3 => self.s3.stat(uri).await,
         }
     }
 
@@ -50,7 +101,7 @@ impl<F: MediaStorage, H: MediaStorage> MediaStorage for ByScheme<F, H> {
         match uri.scheme() {
             Scheme::File => self.file.fetch(uri, etag, to).await,
             Scheme::Http => self.http.fetch(uri, etag, to).await,
-            Scheme::S3 => Err(no_s3(uri)),
+            Scheme::S3 => self.s3.fetch(uri, etag, to).await,
         }
     }
 
@@ -63,7 +114,7 @@ impl<F: MediaStorage, H: MediaStorage> MediaStorage for ByScheme<F, H> {
         match uri.scheme() {
             Scheme::File => self.file.stage(uri, from, segments).await.map(Staged::File),
             Scheme::Http => self.http.stage(uri, from, segments).await.map(Staged::Http),
-            Scheme::S3 => Err(no_s3(uri)),
+            Scheme::S3 => self.s3.stage(uri, from, segments).await.map(Staged::S3),
         }
     }
 
@@ -75,6 +126,7 @@ impl<F: MediaStorage, H: MediaStorage> MediaStorage for ByScheme<F, H> {
         match staged {
             Staged::File(staged) => self.file.commit(staged, before).await,
             Staged::Http(staged) => self.http.commit(staged, before).await,
+            Staged::S3(staged) => self.s3.commit(staged, before).await,
         }
     }
 
@@ -82,6 +134,7 @@ impl<F: MediaStorage, H: MediaStorage> MediaStorage for ByScheme<F, H> {
         match staged {
             Staged::File(staged) => self.file.discard(staged).await,
             Staged::Http(staged) => self.http.discard(staged).await,
+            Staged::S3(staged) => self.s3.discard(staged).await,
         }
     }
 }

@@ -171,3 +171,4 @@ conformance!(memory: worlds::Memory);
 conformance!(local: worlds::Local);
 conformance!(aws: worlds::Aws);
 media_conformance!(folder: worlds::Folder);
+media_conformance!(s3: worlds::S3);

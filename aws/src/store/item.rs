@@ -3,6 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use nommer_core::{
     id::JobId,
@@ -43,8 +44,8 @@ pub(crate) fn text(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
-pub(crate) fn number(number: impl ToString) -> AttributeValue {
-    AttributeValue::N(number.to_string())
+pub(crate) fn number(number: impl Into<i128>) -> AttributeValue {
+    AttributeValue::N(number.into().to_string())
 }
 
 /// A name that no other write has.
@@ -67,7 +68,7 @@ pub(crate) fn external_key(id: &JobId) -> (String, String) {
 /// The key of the claim on a destination. Hashed, because an address may be longer than a key.
 pub(crate) fn destination_key(destination: &str) -> (String, String) {
     let hash = Sha256::digest(destination.as_bytes());
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = STANDARD.encode(hash);
     (format!("DESTINATION#{hash}"), "DESTINATION".to_owned())
 }
 

@@ -54,6 +54,7 @@ impl Job {
             Event::Lapse { margin } => self.lapse(margin, now),
             Event::Abandon { silence } => self.abandon(silence, now),
             Event::Resent => self.resent(now),
+            Event::DeadLetter => self.dead_letter(now),
             Event::Cancel => self.cancel(now),
         }
     }
@@ -176,15 +177,19 @@ impl Job {
             let details = error.to_string();
             return self.enter(JobState::Error(error), Some(details), now);
         }
-        let doublings = self.attempts.saturating_sub(1).min(16);
-        let pause = RETRY_PAUSE
-            .saturating_mul(1 << doublings)
-            .min(RETRY_PAUSE_AT_MOST);
         self.requeue(
             format!("attempt {} failed: {error}", self.attempts),
-            pause,
+            self.retry_pause(),
             now,
         )
+    }
+
+    /// Pause before the next attempt, after those that were made.
+    fn retry_pause(&self) -> Duration {
+        let doublings = self.attempts.saturating_sub(1).min(16);
+        RETRY_PAUSE
+            .saturating_mul(1 << doublings)
+            .min(RETRY_PAUSE_AT_MOST)
     }
 
     fn release(&mut self, token: &LeaseToken, reason: String, now: Timestamp) -> Applied {
@@ -241,6 +246,21 @@ impl Job {
             | JobState::Abandoned(_)
             | JobState::Canceled => Applied::Ignored,
         }
+    }
+
+    fn dead_letter(&mut self, now: Timestamp) -> Applied {
+        if !matches!(self.state, JobState::Pending { .. }) {
+            // Somebody took it after all; if that was in vain, its lease lapses.
+            return Applied::Ignored;
+        }
+        self.attempts += 1;
+        let problem = "its message was taken up many times, but no encoder could begin the job";
+        if self.attempts >= self.spec.max_attempts {
+            let error = JobError::new(Code::AttemptsExhausted, problem);
+            let details = error.to_string();
+            return self.enter(JobState::Error(error), Some(details), now);
+        }
+        self.requeue(problem.to_owned(), self.retry_pause(), now)
     }
 
     fn cancel(&mut self, now: Timestamp) -> Applied {

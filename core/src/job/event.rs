@@ -82,6 +82,8 @@ pub enum Event {
     },
     /// A waiting job was put into the queue again.
     Resent,
+    /// The job's message was received again and again, and nobody took the job. Counts as an attempt.
+    DeadLetter,
     /// The caller does not want it any more.
     Cancel,
 }

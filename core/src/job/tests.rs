@@ -138,6 +138,7 @@ fn events(job: &Job) -> Vec<(&'static str, Event, Timestamp)> {
         ("abandon", Event::Abandon { silence: LEASE }, at(59)),
         ("abandon late", Event::Abandon { silence: LEASE }, at(60)),
         ("resent", Event::Resent, at(1)),
+        ("dead letter", Event::DeadLetter, at(1)),
         ("cancel", Event::Cancel, at(1)),
     ]
 }
@@ -390,6 +391,19 @@ fn a_waiting_job_is_queued_again_ever_less_often() {
         sent += 1;
     }
     assert!((20..60).contains(&sent), "{sent} messages in a day");
+}
+
+#[test]
+fn a_job_that_no_encoder_can_begin_ends_in_an_error() {
+    let mut job = job(&json!({}));
+    let mut pauses = Vec::new();
+    while let JobState::Pending { not_before } = job.state {
+        pauses.push(not_before);
+        change(&mut job, Event::DeadLetter, at(0));
+    }
+    assert_eq!(pauses, [None, Some(at(5)), Some(at(10))]);
+    assert_eq!(job.state.name(), StateName::Error);
+    assert_eq!(job.error().unwrap().code, Code::AttemptsExhausted);
 }
 
 #[test]

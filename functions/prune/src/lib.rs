@@ -78,6 +78,15 @@ pub async fn prune<B: Backend, F: Fleet>(
     Ok(pruned)
 }
 
+/// A message of the job was received too often. Not a fault if the job is gone or in somebody's hands.
+pub async fn dead_letter<B: Backend>(
+    backend: &B,
+    id: &JobId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    change(backend, id, Event::DeadLetter, now).await
+}
+
 async fn change<B: Backend>(
     backend: &B,
     id: &JobId,

@@ -13,7 +13,7 @@ fn hidden<W: World>(_: &W) -> Duration {
 
 /// Less than a hint stays hidden.
 fn almost<W: World>(_: &W) -> Duration {
-    W::HIDDEN - W::REST
+    W::HIDDEN.saturating_sub(W::REST)
 }
 
 /// What is left of it.

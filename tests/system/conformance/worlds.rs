@@ -1,6 +1,7 @@
 //! The sets of adapters.
 
 mod aws;
+mod s3;
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 use super::{MediaWorld, World};
 
 pub(super) use aws::Aws;
+pub(super) use s3::S3;
 
 /// The adapters in memory.
 pub(super) struct Memory {

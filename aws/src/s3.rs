@@ -1,0 +1,158 @@
+//! Media in S3: read in ranges, written whole or not at all, and only over what was there when the job began.
+//!
+//! Credentials in an address are used for that address and nothing else; they never fall back to the role, and the role is never
+//! used where an address brings its own.
+
+mod clients;
+mod fault;
+mod fetch;
+mod parts;
+mod upload;
+
+use std::{path::Path, sync::Arc};
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
+use nommer_core::{
+    moov::Segment,
+    ports::{MediaError, MediaStorage, ObjectFacts},
+    settings::StorageSettings,
+    uri::MediaUri,
+};
+
+use tokio::sync::OnceCell;
+
+use clients::Clients;
+pub use upload::StagedObject;
+
+/// How outputs are stored, where the bucket's own default will not do.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3Options {
+    /// Who may read them besides the owner. Only buckets with ACLs enabled take one.
+    pub acl: Option<ObjectCannedAcl>,
+    /// Their storage class.
+    pub storage_class: Option<StorageClass>,
+    /// How they are encrypted.
+    pub encryption: Option<ServerSideEncryption>,
+    /// The KMS key for that; the account's own if none.
+    pub kms_key_id: Option<String>,
+}
+
+impl From<&StorageSettings> for S3Options {
+    fn from(settings: &StorageSettings) -> Self {
+        Self {
+            acl: settings.s3_acl.as_deref().map(Into::into),
+            storage_class: settings.s3_storage_class.as_deref().map(Into::into),
+            encryption: settings.s3_encryption.as_deref().map(Into::into),
+            kms_key_id: settings.s3_kms_key_id.clone(),
+        }
+    }
+}
+
+/// Objects in S3.
+#[derive(Clone, Debug)]
+pub struct S3Storage {
+    /// Made when they are first needed.
+    clients: Arc<OnceCell<Clients>>,
+    options: S3Options,
+}
+
+impl S3Storage {
+    /// Storage for a process with this configuration, whose credentials serve addresses that bring none.
+    pub fn new(sdk: &SdkConfig, options: S3Options) -> Self {
+        Self {
+            clients: Arc::new(OnceCell::new_with(Some(Clients::new(sdk)))),
+            options,
+        }
+    }
+
+    /// Storage that looks for region and credentials when an address in S3 is first used, and not before.
+    pub fn on_demand(options: S3Options) -> Self {
+        Self {
+            clients: Arc::default(),
+            options,
+        }
+    }
+
+    async fn clients(&self) -> &Clients {
+        let make = async || Clients::new(&crate::load_config().await);
+        self.clients.get_or_init(make).await
+    }
+}
+
+/// An object's place and its name for people.
+#[derive(Clone, Debug)]
+struct Place {
+    bucket: String,
+    key: String,
+    name: String,
+}
+
+impl Place {
+    fn of(uri: &MediaUri) -> Result<Self, MediaError> {
+        let name = uri.redacted();
+        let (bucket, key) = uri
+            .s3()
+            .ok_or_else(|| MediaError::Unusable(format!("{name} is not in S3")))?;
+        Ok(Self {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            name,
+        })
+    }
+}
+
+impl MediaStorage for S3Storage {
+    type Staged = StagedObject;
+
+    async fn stat(&self, uri: &MediaUri) -> Result<Option<ObjectFacts>, MediaError> {
+        let place = Place::of(uri)?;
+        let looked = self
+            .clients()
+            .await
+            .call(uri, |client| {
+                let request = client.head_object().bucket(&place.bucket).key(&place.key);
+                request.send()
+            })
+            .await;
+        match looked {
+            Ok(found) => Ok(Some(ObjectFacts {
+                bytes: found.content_length.and_then(|bytes| bytes.try_into().ok()),
+                etag: found.e_tag,
+            })),
+            // A bucket that is missing answers HEAD in the same way; whoever reads or writes there will hear of it.
+            Err(fault) if fault.status == Some(404) => Ok(None),
+            Err(fault) => Err(fault.explain(&place.name)),
+        }
+    }
+
+    async fn fetch(
+        &self,
+        uri: &MediaUri,
+        etag: Option<&str>,
+        to: &Path,
+    ) -> Result<ObjectFacts, MediaError> {
+        fetch::fetch(self.clients().await, uri, etag, to).await
+    }
+
+    async fn stage(
+        &self,
+        uri: &MediaUri,
+        from: &Path,
+        segments: &[Segment],
+    ) -> Result<StagedObject, MediaError> {
+        upload::stage(self.clients().await, &self.options, uri, (from, segments)).await
+    }
+
+    async fn commit(
+        &self,
+        staged: StagedObject,
+        before: Option<&ObjectFacts>,
+    ) -> Result<Option<String>, MediaError> {
+        upload::commit(self.clients().await, &self.options, staged, before).await
+    }
+
+    async fn discard(&self, staged: StagedObject) {
+        upload::discard(self.clients().await, staged).await;
+    }
+}

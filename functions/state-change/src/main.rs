@@ -1,0 +1,28 @@
+//! The Lambda `state-change`: fed by the state-change queue, tells callers what has become of their jobs.
+
+use std::sync::Arc;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use nommer_aws::{Aws, Environment, event::QueueEvent};
+use nommer_core::address::NetworkRules;
+use nommer_http::HttpNotifier;
+use nommer_state_change::StateChange;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let environment = Environment::read()?;
+    let aws = Arc::new(Aws::new(&nommer_aws::load_config().await, &environment));
+    let state_change = Arc::new(StateChange {
+        notifier: HttpNotifier::new(NetworkRules::from(&environment.settings))?,
+        signing_secret: aws.signing_secret().await?,
+    });
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<QueueEvent>| {
+        let (aws, state_change) = (Arc::clone(&aws), Arc::clone(&state_change));
+        async move {
+            let deliver = async |id| state_change.deliver(&*aws, &id).await;
+            Ok::<_, Error>(event.payload.each(deliver).await)
+        }
+    }))
+    .await
+}
