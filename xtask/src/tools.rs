@@ -55,7 +55,7 @@ pub(crate) fn ensure_ffmpeg(workspace: &Workspace) -> Result<()> {
     system::ensure(&[system::FFMPEG])
 }
 
-/// The variables that tell tests where the tools are, true once [`ensure`] has succeeded.
+/// The variables that tell tests where the tools are, true once [`ensure()`] has succeeded.
 pub(crate) fn variables(workspace: &Workspace) -> Vec<(&'static str, PathBuf)> {
     PROGRAMS
         .map(|(variable, list, program)| (variable, python::program(workspace, list, program)))
