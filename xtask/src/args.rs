@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::dist::{Arch, Dist};
+
 /// A task with its options.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Task {
@@ -14,6 +16,7 @@ pub(crate) enum Task {
     Test { only: Vec<String> },
     Demo { args: Vec<OsString> },
     Bench { only: Vec<String>, write: bool },
+    Dist(Dist),
     Measure { argv: Vec<OsString> },
     PlanMoov { file: PathBuf, count: u32 },
 }
@@ -39,6 +42,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task> {
                 write: !write.is_empty(),
             })
         }
+        Some("dist") => Ok(Task::Dist(parse_dist(args)?)),
         Some("measure") => {
             ensure!(!args.is_empty(), "`measure` needs a program to run");
             Ok(Task::Measure { argv: args })
@@ -58,6 +62,34 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task> {
             task.display()
         ),
     }
+}
+
+/// Reads the options of `dist`.
+fn parse_dist(args: Vec<OsString>) -> Result<Dist> {
+    let mut dist = Dist {
+        arch: Arch::X86,
+        debug: false,
+        output: None,
+    };
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        match arg.to_str() {
+            Some("--debug") => dist.debug = true,
+            Some("--arch") => {
+                let arch = args.next().context("`--arch` needs x86_64 or arm64")?;
+                dist.arch = Arch::parse(&arch.to_string_lossy())?;
+            }
+            Some("--output") => {
+                let folder = args.next().context("`--output` needs a folder")?;
+                dist.output = Some(folder.into());
+            }
+            _ => bail!(
+                "unexpected argument `{}`; see `cargo xtask help`",
+                arg.display()
+            ),
+        }
+    }
+    Ok(dist)
 }
 
 /// Reads any number of `--only NAME`, and nothing else.
@@ -149,6 +181,8 @@ mod tests {
             ("test --write", "`--write`"),
             ("bench --only", "`--only`"),
             ("measure", "`measure`"),
+            ("dist --arch", "`--arch`"),
+            ("dist all", "`all`"),
         ] {
             let message = parse_line(line).unwrap_err().to_string();
             assert!(message.contains(named), "{line}: {message}");

@@ -12,6 +12,7 @@
 mod args;
 mod bench;
 mod demo;
+mod dist;
 mod process;
 mod test;
 mod tools;
@@ -34,6 +35,9 @@ Usage: cargo xtask TASK
                                     further arguments go to `nommer dev`
   bench [--only NAME]... [--write]  measure what the documentation claims: spawn, encode, moov, latency;
                                     --write puts the tables into docs/benchmarks.md
+  dist [--arch x86_64|arm64] [--output FOLDER] [--debug]
+                                    build what a deployment uploads: Lambda zips, the encoder's tarball, checksums, into dist/;
+                                    --debug builds as tests do
   measure PROGRAM [ARG]...          run one program and print what it cost: wall and CPU time in microseconds,
                                     peak memory in bytes, bytes written
   plan-moov FILE COUNT              plan the relocation of a file's moov box COUNT times: what the bench measures
@@ -62,6 +66,7 @@ fn run() -> Result<()> {
         Task::Test { only } => test::run(&Workspace::from_env()?, &only),
         Task::Demo { args } => demo::run(&Workspace::from_env()?, &args),
         Task::Bench { only, write } => bench::run(&Workspace::from_env()?, &only, write),
+        Task::Dist(dist) => dist::run(&Workspace::from_env()?, &dist),
         Task::PlanMoov { file, count } => {
             println!("{} pieces", bench::moov::plan(&file, count)?.len());
             Ok(())

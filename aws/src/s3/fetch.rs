@@ -53,15 +53,13 @@ pub(super) async fn fetch(
         to,
     };
     let name = &transfer.place.name;
-    File::create_new(to)
-        .await
-        .map_err(|error| disk(name, &error))?;
     let first = match transfer.get(0, FIRST, etag).await {
         Ok(first) => first,
         // There is no range in nothing.
         Err(fault) if fault.status == Some(416) => return transfer.empty(etag).await,
         Err(fault) => return Err(fault.explain(name)),
     };
+    transfer.make_file().await?;
     let facts = ObjectFacts {
         bytes: total(&first),
         etag: first.e_tag.clone(),
@@ -93,6 +91,13 @@ fn total(answer: &GetObjectOutput) -> Option<u64> {
 }
 
 impl Transfer<'_> {
+    /// Makes the file, which must be new. Nothing is made where there is nothing to fetch.
+    async fn make_file(&self) -> Result<(), MediaError> {
+        let made = File::create_new(self.to).await;
+        made.map_err(|error| disk(&self.place.name, &error))?;
+        Ok(())
+    }
+
     async fn get(
         &self,
         from: u64,
@@ -169,6 +174,7 @@ impl Transfer<'_> {
         let facts = found.ok_or_else(|| MediaError::NotFound(name.clone()))?;
         let same = etag.is_none_or(|etag| facts.etag.as_deref() == Some(etag));
         if same && facts.bytes == Some(0) {
+            self.make_file().await?;
             return Ok(facts);
         }
         Err(MediaError::Changed(name.clone()))

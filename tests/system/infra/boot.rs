@@ -17,10 +17,7 @@ fn template_carries_the_boot_script_word_for_word() {
     assert_eq!(after, "");
     // What the template would otherwise fill in itself is escaped there.
     let body = body.replace("${!", "${");
-    let Ok(script) = fs::read_to_string(file("infra/boot.sh")) else {
-        assert!(body.contains("systemctl poweroff"), "{body}");
-        return;
-    };
+    let script = fs::read_to_string(file("infra/boot.sh")).unwrap();
     assert_eq!(body, script);
 }
 
