@@ -15,20 +15,32 @@ use tempfile::TempDir;
 /// Longest that any single condition is waited for. Generous: machines that run tests are slow at times.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
-/// The `nommer` program, built once for a run of the tests.
+/// The `nommer` program.
 pub(crate) fn nommer() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
+    PROGRAM.get_or_init(|| bins().join("nommer"))
+}
+
+/// The folder of all programs, built once for a run of the tests.
+pub(crate) fn bins() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = Command::new(cargo)
-            .args(["build", "--quiet", "--package", "nommer"])
+            .current_dir(repository())
+            .args(["build", "--quiet", "--workspace", "--bins"])
             .status()
             .unwrap();
-        assert!(built.success(), "nommer does not build");
+        assert!(built.success(), "the programs do not build");
         // The test program lies in `<target>/<profile>/deps`.
         let here = std::env::current_exe().unwrap();
-        here.ancestors().nth(2).unwrap().join("nommer")
+        here.ancestors().nth(2).unwrap().to_owned()
     })
+}
+
+/// The checkout.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
 /// Waits until `look` finds what it looks for.

@@ -13,8 +13,8 @@ use crate::harness::{System, eventually, file_url, make_clip};
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
-struct Received {
-    line: String,
+pub(crate) struct Received {
+    pub(crate) line: String,
     headers: Vec<(String, String)>,
     body: String,
 }
@@ -29,13 +29,13 @@ impl Received {
 }
 
 /// A web server that answers with these statuses, one after the other, then with 200.
-struct Receiver {
-    url: String,
+pub(crate) struct Receiver {
+    pub(crate) url: String,
     seen: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Receiver {
-    fn start(statuses: &'static [u16]) -> Self {
+    pub(crate) fn start(statuses: &'static [u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/done", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -75,7 +75,7 @@ impl Receiver {
         Self { url, seen }
     }
 
-    fn wait_for(&self, count: usize) -> Vec<Received> {
+    pub(crate) fn wait_for(&self, count: usize) -> Vec<Received> {
         eventually("notifications", || {
             let seen = self.seen.lock().unwrap().clone();
             (seen.len() >= count).then_some(seen)

@@ -28,7 +28,7 @@ const SCALE_ONLY: [&str; 4] = [
     "NOMMER_MARKET",
     "NOMMER_SUBNET_IDS",
 ];
-const SUBMIT_ONLY: [&str; 1] = ["NOMMER_EVENT_BUS"];
+const SUBMIT_ONLY: [&str; 2] = ["NOMMER_API_AUTHORIZATION", "NOMMER_EVENT_BUS"];
 
 /// Variables that the code may read and no stack sets: how much is logged has a default.
 const NEVER_SET: [&str; 1] = ["NOMMER_LOG"];
