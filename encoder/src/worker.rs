@@ -4,25 +4,26 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
 use nommer_core::{
     commit::Committed,
     error::{Code, JobError},
     id::InstanceId,
     job::{Denied, Event, Job, Output, Report},
     lease::{LeaseToken, elapsed},
-    ports::{Backend, Delivery, JobQueue, MediaStorage, Secrets, StoreError},
+    ports::{Backend, Delivery, JobQueue, Secrets, StoreError},
     progress::Progress,
     sealed::{SealedField, SealedText},
     uri::MediaUri,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    attempt::{Observer, Stop},
+    clock::Clock,
     heartbeat::{Heartbeat, LeaseTimes, ProgressCell},
-    pipeline::{Observer, Pipeline, Request, Stop},
-    workspace::WorkRoot,
+    pipeline::Request,
+    runner::Runner,
 };
 
 /// Pause between two tries to write down how an attempt ended, while the table does not answer.
@@ -30,22 +31,22 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// What works on jobs in one daemon.
 #[derive(Debug)]
-pub struct Worker<B, P> {
+pub struct Worker<B, R, C> {
     /// The table, the queue and the keys.
     pub backend: Arc<B>,
-    /// Makes what runs an attempt; fails when this machine cannot run any.
-    pub pipeline: P,
+    /// What runs an attempt.
+    pub runner: R,
+    /// The time.
+    pub clock: C,
     /// Who claims.
     pub instance: InstanceId,
-    /// Where work folders are.
-    pub root: WorkRoot,
     /// How leases are kept.
     pub times: LeaseTimes,
     /// How far clocks may disagree before a foreign lease counts as lapsed.
     pub margin: Duration,
 }
 
-impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Sync> Worker<B, P> {
+impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
     /// Does what a message hints at. `release` asks to give the job back.
     ///
     /// Never called for one job twice at once: a claim of one's own lease counts as one after a crash.
@@ -59,7 +60,7 @@ impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Syn
             lease: self.times.lease,
             margin: self.margin,
         };
-        let now = Timestamp::now();
+        let now = self.clock.now();
         match self
             .backend
             .table()
@@ -117,11 +118,12 @@ impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Syn
             outcome
         };
         tokio::pin!(run);
-        let beating = heartbeat.run(&*self.backend);
+        let beating = heartbeat.run(&*self.backend, &self.clock);
         tokio::pin!(beating);
         let mut beats = true;
         let outcome = loop {
             tokio::select! {
+                biased;
                 outcome = &mut run => break outcome,
                 () = &mut beating, if beats => {
                     beats = false;
@@ -148,15 +150,11 @@ impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Syn
         &self,
         job: &Job,
         cancel: &CancellationToken,
-        leased: &mut Leased<'_, B, P>,
+        leased: &mut Leased<'_, B, R, C>,
     ) -> Result<Vec<Output>, Stop> {
-        let pipeline = (self.pipeline)()?;
         let request = self.request(job).await?;
         let name = format!("{}-{}", job.id, job.epoch);
-        let work = self.root.attempt(&name).map_err(|error| {
-            JobError::new(Code::Unavailable, format!("make a work folder: {error}"))
-        })?;
-        pipeline.run(&request, &work, cancel, leased).await
+        self.runner.run(&name, &request, cancel, leased).await
     }
 
     /// The job's addresses with their secrets put back in.
@@ -211,7 +209,7 @@ impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Syn
             match self
                 .backend
                 .table()
-                .apply(&job.id, event.clone(), Timestamp::now())
+                .apply(&job.id, event.clone(), self.clock.now())
                 .await
             {
                 Ok(Committed::Changed { job, .. }) => {
@@ -225,29 +223,29 @@ impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Syn
                 }
                 Ok(Committed::Ignored(_) | Committed::Missing) => return Ok(()),
                 Err(error) if begun.elapsed() > self.times.lease => return Err(error),
-                Err(_silence) => sleep(RETRY).await,
+                Err(_silence) => self.clock.sleep(RETRY).await,
             }
         }
     }
 }
 
 /// The observer of a leased attempt: each step is written under the token, or refused.
-struct Leased<'a, B, P> {
-    worker: &'a Worker<B, P>,
+struct Leased<'a, B, R, C> {
+    worker: &'a Worker<B, R, C>,
     job: &'a Job,
     token: LeaseToken,
     progress: ProgressCell,
     cancel: CancellationToken,
 }
 
-impl<B: Backend, P: Sync> Leased<'_, B, P> {
+impl<B: Backend, R: Runner, C: Clock> Leased<'_, B, R, C> {
     /// Writes a step down. A table that does not answer for a while costs time, not the work that is done.
     async fn step(&self, event: Event) -> Result<(), Stop> {
         let begun = Instant::now();
         loop {
             let table = self.worker.backend.table();
             match table
-                .apply(&self.job.id, event.clone(), Timestamp::now())
+                .apply(&self.job.id, event.clone(), self.worker.clock.now())
                 .await
             {
                 Ok(Committed::Changed { .. } | Committed::Ignored(_)) => return Ok(()),
@@ -262,13 +260,13 @@ impl<B: Backend, P: Sync> Leased<'_, B, P> {
                     let message = format!("the job table did not answer: {error}");
                     return Err(JobError::new(Code::Unavailable, message).into());
                 }
-                Err(_silence) => sleep(RETRY).await,
+                Err(_silence) => self.worker.clock.sleep(RETRY).await,
             }
         }
     }
 }
 
-impl<B: Backend, P: Sync> Observer for Leased<'_, B, P> {
+impl<B: Backend, R: Runner, C: Clock> Observer for Leased<'_, B, R, C> {
     async fn encoding(&mut self, report: Report) -> Result<(), Stop> {
         let (token, report) = (self.token.clone(), Box::new(report));
         self.step(Event::Encode { token, report }).await
