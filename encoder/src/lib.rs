@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod daemon;
 pub mod heartbeat;
+mod leased;
 pub mod runner;
 pub mod worker;
 

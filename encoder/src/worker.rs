@@ -8,10 +8,9 @@ use nommer_core::{
     commit::Committed,
     error::{Code, JobError},
     id::InstanceId,
-    job::{Denied, Event, Job, Output, Report},
-    lease::{LeaseToken, elapsed},
+    job::{Denied, Event, Job, Output, StateChange, StateName},
+    lease::{LeaseToken, elapsed, later},
     ports::{Backend, Delivery, JobQueue, Secrets, StoreError},
-    progress::Progress,
     sealed::{SealedField, SealedText},
     uri::MediaUri,
 };
@@ -19,15 +18,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    attempt::{Observer, Stop},
+    attempt::Stop,
     clock::Clock,
     heartbeat::{Heartbeat, LeaseTimes, ProgressCell},
+    leased::Leased,
     pipeline::Request,
     runner::Runner,
 };
 
 /// Pause between two tries to write down how an attempt ended, while the table does not answer.
-const RETRY: Duration = Duration::from_millis(500);
+pub(crate) const RETRY: Duration = Duration::from_millis(500);
 
 /// What works on jobs in one daemon.
 #[derive(Debug)]
@@ -73,16 +73,24 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
                     self.attempt(&job, token, delivery, release).await?;
                 }
             }
-            Committed::Denied(Denied::LeaseHeld { until } | Denied::NotYet { until }, _) => {
+            // Until it may be claimed: for a lease that is when clocks that disagree agree that it ended.
+            Committed::Denied(Denied::LeaseHeld { until }, _) => {
                 return self
-                    .backend
-                    .job_queue()
-                    .extend(&delivery.receipt, elapsed(until, now))
+                    .put_back(delivery, elapsed(later(until, self.margin), now))
                     .await;
+            }
+            Committed::Denied(Denied::NotYet { until }, _) => {
+                return self.put_back(delivery, elapsed(until, now)).await;
             }
             Committed::Denied(..) | Committed::Ignored(_) | Committed::Missing => {}
         }
         self.backend.job_queue().delete(&delivery.receipt).await
+    }
+
+    /// Leaves the message in the queue, hidden for so long, and long enough that nobody asks without a pause.
+    async fn put_back(&self, delivery: &Delivery, hidden: Duration) -> Result<(), StoreError> {
+        let queue = self.backend.job_queue();
+        queue.extend(&delivery.receipt, hidden.max(RETRY)).await
     }
 
     async fn attempt(
@@ -142,7 +150,10 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
                 let reason = format!("encoder {} gave the job back", self.instance);
                 self.write_down(job, Event::Release { token, reason }).await
             }
-            Err(Stop::Failed(error)) => self.write_down(job, Event::Fail { token, error }).await,
+            Err(Stop::Failed(error)) => {
+                let error = own_conflict(job, error);
+                self.write_down(job, Event::Fail { token, error }).await
+            }
         }
     }
 
@@ -229,66 +240,16 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
     }
 }
 
-/// The observer of a leased attempt: each step is written under the token, or refused.
-struct Leased<'a, B, R, C> {
-    worker: &'a Worker<B, R, C>,
-    job: &'a Job,
-    token: LeaseToken,
-    progress: ProgressCell,
-    cancel: CancellationToken,
+/// A destination that changed is no foreign conflict if an earlier attempt came as far as to publish: an encoder that stood still
+/// and woke up may have finished that. The next attempt sees what is there and replaces it.
+fn own_conflict(job: &Job, error: JobError) -> JobError {
+    let published = |change: &StateChange| change.state == StateName::Uploading;
+    if error.code == Code::DestConflict && job.history.iter().any(published) {
+        let message = format!("{}, maybe by an earlier attempt", error.message);
+        return JobError::new(Code::DestUnavailable, message);
+    }
+    error
 }
 
-impl<B: Backend, R: Runner, C: Clock> Leased<'_, B, R, C> {
-    /// Writes a step down. A table that does not answer for a while costs time, not the work that is done.
-    async fn step(&self, event: Event) -> Result<(), Stop> {
-        let begun = Instant::now();
-        loop {
-            let table = self.worker.backend.table();
-            match table
-                .apply(&self.job.id, event.clone(), self.worker.clock.now())
-                .await
-            {
-                Ok(Committed::Changed { .. } | Committed::Ignored(_)) => return Ok(()),
-                Ok(Committed::Denied(reason, _)) => {
-                    tracing::info!(job.id = %self.job.id, %reason, "a step was denied");
-                    return Err(Stop::Refused);
-                }
-                Ok(Committed::Missing) => return Err(Stop::Refused),
-                Err(error)
-                    if self.cancel.is_cancelled() || begun.elapsed() > self.worker.times.lease =>
-                {
-                    let message = format!("the job table did not answer: {error}");
-                    return Err(JobError::new(Code::Unavailable, message).into());
-                }
-                Err(_silence) => self.worker.clock.sleep(RETRY).await,
-            }
-        }
-    }
-}
-
-impl<B: Backend, R: Runner, C: Clock> Observer for Leased<'_, B, R, C> {
-    async fn encoding(&mut self, report: Report) -> Result<(), Stop> {
-        let (token, report) = (self.token.clone(), Box::new(report));
-        self.step(Event::Encode { token, report }).await
-    }
-
-    fn progress(&mut self, progress: Progress) {
-        *self.progress.lock().expect("no holder panics") = Some(progress);
-    }
-
-    async fn uploading(&mut self) -> Result<(), Stop> {
-        self.step(Event::Upload {
-            token: self.token.clone(),
-        })
-        .await
-    }
-
-    async fn publishing(&mut self) -> Result<(), Stop> {
-        let lease = self.worker.times.lease;
-        self.step(Event::Publish {
-            token: self.token.clone(),
-            lease,
-        })
-        .await
-    }
-}
+#[cfg(test)]
+mod tests;
