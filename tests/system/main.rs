@@ -9,6 +9,7 @@ mod bad_input;
 mod cli;
 mod conformance;
 mod infra;
+mod durability;
 mod layout;
 mod lifecycle;
 mod moov;
