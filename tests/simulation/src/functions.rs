@@ -68,7 +68,7 @@ pub fn scale_run(world: &Arc<World>) {
 }
 
 fn prune_run(world: &Arc<World>) {
-    if world.has(Mutant::NoPrune) || world.has(Mutant::DeleteBeforeWork) {
+    if world.has(Mutant::NoPrune) {
         return;
     }
     let process = Process::start(world, "prune".to_owned(), false);

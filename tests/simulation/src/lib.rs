@@ -14,7 +14,6 @@ pub mod media;
 pub mod mutants;
 pub mod oracle;
 pub mod ports;
-mod ports_fleet;
 pub mod process;
 pub mod world;
 

@@ -32,7 +32,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    match parse(std::env::args().skip(1)).and_then(|args| work(&args)) {
+    match parse(std::env::args().skip(1)).map(|args| work(&args)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -71,18 +71,18 @@ fn parse(mut args: impl Iterator<Item = String>) -> anyhow::Result<Args> {
     Ok(parsed)
 }
 
-fn work(args: &Args) -> anyhow::Result<bool> {
+fn work(args: &Args) -> bool {
     if args.mutants {
-        return Ok(hunt::all(args.seeds));
+        return hunt::all(args.seeds);
     }
     if args.alone {
         let seen = run(args.first, None, true);
         for line in &seen.log {
             println!("{line}");
         }
-        return Ok(verdict(args.first, seen.violation.as_deref()));
+        return verdict(args.first, seen.violation.as_deref());
     }
-    Ok(many(args.first, args.seeds))
+    many(args.first, args.seeds)
 }
 
 fn verdict(seed: u64, violation: Option<&str>) -> bool {
@@ -151,7 +151,7 @@ fn take(tally: &Tally, first: u64, count: u64, begun: Instant) {
         if seen.violation.is_some() {
             tally.broken.store(seed + 1, Ordering::Relaxed);
         }
-        if number > 0 && number % PROGRESS == 0 {
+        if number > 0 && number.is_multiple_of(PROGRESS) {
             eprintln!("{number} seeds after {} s", begun.elapsed().as_secs());
         }
     }

@@ -86,6 +86,7 @@ struct SimStorage {
     name: String,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a mapping of errors")]
 fn unavailable(error: StoreError) -> MediaError {
     MediaError::Unavailable {
         what: "storage".to_owned(),

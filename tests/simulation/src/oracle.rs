@@ -234,11 +234,16 @@ fn told(world: &World, job: &Job, stored: &[Notification]) {
     for change in wanted {
         let of = (job.id.to_string(), change.sequence);
         let Some(notification) = stored.iter().find(|one| one.sequence == change.sequence) else {
-            return world.violated(|| format!("{of:?} has no notification"));
+            return world.violated(|| format!("{} has no notification of change {}", of.0, of.1));
         };
         let arrived = oracle(world).delivered.contains_key(&of);
         if !arrived || notification.status != DeliveryStatus::Delivered {
-            world.violated(|| format!("{of:?} never arrived: {:?}", notification.status));
+            world.violated(|| {
+                format!(
+                    "change {} of {} never arrived: {:?}",
+                    of.1, of.0, notification.status
+                )
+            });
         }
     }
 }

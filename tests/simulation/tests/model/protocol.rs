@@ -78,10 +78,16 @@ pub(crate) enum Encoder {
     Busy {
         job: usize,
         token: LeaseToken,
-        /// What was at the destination when it looked; none if it has not looked yet.
-        before: Option<Option<u64>>,
+        before: Before,
         step: Step,
     },
+}
+
+/// What an encoder knows of the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Before {
+    NotLooked,
+    Was(Option<u64>),
 }
 
 /// How far an encoder has come.
@@ -218,7 +224,7 @@ impl Protocol {
             state.encoders[encoder] = Encoder::Busy {
                 job,
                 token: lease.token.clone(),
-                before: None,
+                before: Before::NotLooked,
                 step: Step::Claimed,
             };
         }
@@ -247,74 +253,25 @@ impl Protocol {
         };
         let record = &mut state.jobs[job];
         let shown = self.shown(&token, record);
-        let (event, next) = match step {
-            Step::Claimed => {
-                let report = Box::new(Report::default());
-                (
-                    Event::Encode {
-                        token: shown,
-                        report,
-                    },
-                    Step::Encoding,
-                )
+        if step == Step::Publishing {
+            let same = before == Before::Was(record.output);
+            let allowed = same || self.flaw == Flaw::UnconditionalCommit;
+            if allowed {
+                record.output = Some(token.epoch);
             }
-            Step::Encoding => (Event::Upload { token: shown }, Step::Uploading),
-            Step::Uploading => {
-                let lease = LEASE;
-                (
-                    Event::Publish {
-                        token: shown,
-                        lease,
-                    },
-                    Step::Publishing,
-                )
-            }
-            Step::Publishing => {
-                let same = before == Some(record.output) || self.flaw == Flaw::UnconditionalCommit;
-                if same {
-                    record.output = Some(token.epoch);
-                }
-                let next = if same {
-                    Step::Committed
-                } else {
-                    Step::Conflict
-                };
-                return state.encoders[number].to(next);
-            }
-            Step::Committed => {
-                let outputs = Vec::new();
-                self.apply(
-                    record,
-                    Event::Finish {
-                        token: shown,
-                        outputs,
-                    },
-                    now,
-                );
-                if answer == Answer::Arrives {
-                    state.encoders[number] = Encoder::Idle;
-                }
-                return;
-            }
-            Step::Conflict => {
-                let error = JobError::new(Code::DestConflict, "changed");
-                self.apply(
-                    record,
-                    Event::Fail {
-                        token: shown,
-                        error,
-                    },
-                    now,
-                );
-                state.encoders[number] = Encoder::Idle;
-                return;
-            }
-        };
+            return state.encoders[number].to(if allowed {
+                Step::Committed
+            } else {
+                Step::Conflict
+            });
+        }
+        let (event, next) = written(step, shown);
         let allowed = self.apply(record, event, now);
-        if !allowed {
-            state.encoders[number] = Encoder::Idle;
-        } else if answer == Answer::Arrives {
-            state.encoders[number].to(next);
+        match next {
+            Some(next) if allowed && answer == Answer::Arrives => state.encoders[number].to(next),
+            Some(_) if allowed => {}
+            None if answer == Answer::Lost => {}
+            Some(_) | None => state.encoders[number] = Encoder::Idle,
         }
     }
 
@@ -331,6 +288,29 @@ impl Protocol {
         let record = &mut state.jobs[job];
         let shown = self.shown(&token, record);
         self.apply(record, event(shown), state.now)
+    }
+}
+
+/// What an encoder writes next, and where it is then; nowhere if that is the end of the attempt.
+fn written(step: Step, token: LeaseToken) -> (Event, Option<Step>) {
+    match step {
+        Step::Claimed => {
+            let report = Box::new(Report::default());
+            (Event::Encode { token, report }, Some(Step::Encoding))
+        }
+        Step::Encoding => (Event::Upload { token }, Some(Step::Uploading)),
+        Step::Uploading | Step::Publishing => {
+            let lease = LEASE;
+            (Event::Publish { token, lease }, Some(Step::Publishing))
+        }
+        Step::Committed => {
+            let outputs = Vec::new();
+            (Event::Finish { token, outputs }, None)
+        }
+        Step::Conflict => {
+            let error = JobError::new(Code::DestConflict, "changed");
+            (Event::Fail { token, error }, None)
+        }
     }
 }
 
@@ -374,7 +354,10 @@ impl Model for Protocol {
                     let claims = (0..self.jobs).filter(hinted);
                     actions.extend(claims.map(|job| Action::Claim(number, job)));
                 }
-                Encoder::Busy { before: None, .. } => {
+                Encoder::Busy {
+                    before: Before::NotLooked,
+                    ..
+                } => {
                     actions.extend([Action::Look(number), Action::Crash(number)]);
                 }
                 Encoder::Busy { .. } => actions.extend([
@@ -409,7 +392,7 @@ impl Model for Protocol {
             }
             Action::Look(encoder) => {
                 if let Encoder::Busy { job, before, .. } = &mut state.encoders[encoder] {
-                    *before = Some(state.jobs[*job].output);
+                    *before = Before::Was(state.jobs[*job].output);
                 }
             }
             Action::Advance(encoder, answer) => self.advance(&mut state, encoder, answer),
