@@ -279,6 +279,7 @@ impl System {
         let state_change = StateChange {
             notifier: HttpNotifier::new(self.network.clone()).context("prepare the HTTP client")?,
             signing_secret: local.signing_secret().clone(),
+            now: Timestamp::now,
         };
         Ok(async move {
             loop {

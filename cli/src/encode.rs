@@ -14,7 +14,8 @@ use nommer_core::{
     uri::{MediaUri, UriRules},
 };
 use nommer_encoder::{
-    pipeline::{Observer, Request, Stop},
+    attempt::{Observer, Stop},
+    pipeline::Request,
     workspace::WorkRoot,
 };
 use nommer_http::HttpSource;

@@ -13,9 +13,11 @@ use nommer_core::{
     options::OptionPolicy, settings::Settings,
 };
 use nommer_encoder::{
+    clock::SystemClock,
     daemon::{Daemon, Stop},
     heartbeat::LeaseTimes,
     pipeline::Pipeline,
+    runner::Workshop,
     storage::ByScheme,
     tools::Tools,
     worker::Worker,
@@ -56,18 +58,19 @@ pub(crate) async fn run() -> Result<(), Failure> {
         .context("make the work folder")?;
     let (storage, own) = (storage(&settings, &data_dir)?, settings.clone());
     let found: OnceLock<Tools> = OnceLock::new();
+    let pipeline = move || {
+        let tools = match found.get() {
+            Some(tools) => tools.clone(),
+            // A failure is not kept: FFmpeg may be installed while the daemon runs.
+            None => find_tools(&own).map(|tools| found.get_or_init(|| tools).clone())?,
+        };
+        Ok(pipeline(&own, storage.clone(), tools))
+    };
     let worker = Worker {
         backend: Arc::new(local),
-        pipeline: move || {
-            let tools = match found.get() {
-                Some(tools) => tools.clone(),
-                // A failure is not kept: FFmpeg may be installed while the daemon runs.
-                None => find_tools(&own).map(|tools| found.get_or_init(|| tools).clone())?,
-            };
-            Ok(pipeline(&own, storage.clone(), tools))
-        },
+        runner: Workshop { pipeline, root },
+        clock: SystemClock,
         instance,
-        root,
         times: LeaseTimes {
             heartbeat: settings.encoder.heartbeat,
             lease: settings.encoder.lease,

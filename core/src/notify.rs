@@ -135,24 +135,32 @@ impl Notification {
     }
 
     /// Begins an attempt. Written before anything is sent, so that two senders do not send the same.
+    ///
+    /// One of which nothing is heard counts as lost and the next comes by the schedule: a table that does not take the outcomes
+    /// must not use up in minutes what is meant for more than a day.
     pub fn begin(&mut self, now: Timestamp) {
         self.attempts += 1;
-        self.next_attempt_at = Some(later(now, ATTEMPT_TIMEOUT * 2));
+        let pause = pause_after(self.attempts).unwrap_or(SCHEDULE[SCHEDULE.len() - 1]);
+        self.next_attempt_at = Some(later(now, pause.max(ATTEMPT_TIMEOUT * 2)));
     }
 
     /// Ends an attempt: delivered, to be tried again, or given up.
     pub fn settle(&mut self, answer: Answer) {
         let at = answer.at;
-        let pause = usize::try_from(self.attempts)
-            .ok()
-            .and_then(|made| SCHEDULE.get(made));
+        let pause = pause_after(self.attempts);
         (self.status, self.next_attempt_at) = match (answer.status, pause) {
             (Some(200..=299), _) => (DeliveryStatus::Delivered, None),
             (Some(GONE), _) | (_, None) => (DeliveryStatus::Failed, None),
-            (_, Some(pause)) => (DeliveryStatus::Due, Some(later(at, *pause))),
+            (_, Some(pause)) => (DeliveryStatus::Due, Some(later(at, pause))),
         };
         self.last_answer = Some(answer);
     }
+}
+
+/// The pause after so many attempts; none after the last.
+fn pause_after(attempts: u32) -> Option<Duration> {
+    let made = usize::try_from(attempts).ok()?;
+    SCHEDULE.get(made).copied()
 }
 
 /// Whether a receiver of this format hears of this state.

@@ -115,9 +115,12 @@ pub enum LaunchError {
     /// The account's limit is reached.
     #[error("a limit is reached: {0}")]
     LimitReached(String),
-    /// Anything else.
+    /// Anything else, as long as nothing was launched.
     #[error("the launch failed: {0}")]
     Failed(String),
+    /// No answer came, or none that tells: an instance may have been launched.
+    #[error("the launch was not answered: {0}")]
+    Unanswered(String),
 }
 
 /// What starts and ends instances.

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::Timestamp;
 
 use crate::{
+    fleet::{BOOT_DEADLINE, FleetRecord},
     id::{InstanceId, JobId},
     instance::{Instance, InstanceState},
     job::{Job, JobState},
@@ -93,6 +94,23 @@ pub fn plan_prune(
             .map(|instance| PruneAction::Terminate(instance.id.clone())),
     );
     actions
+}
+
+/// Plans the end of instances that were launched and never came up: they cost money and hold a place for ever.
+pub fn plan_stillborn(
+    record: &FleetRecord,
+    instances: &[Instance],
+    now: Timestamp,
+) -> Vec<PruneAction> {
+    let heard_of = |id: &InstanceId| instances.iter().any(|instance| instance.id == *id);
+    record
+        .reservations
+        .iter()
+        .filter(|place| !place.has_reported() && elapsed(now, place.since) >= BOOT_DEADLINE)
+        .filter_map(|place| place.instance())
+        .filter(|id| !heard_of(id))
+        .map(|id| PruneAction::Terminate(id.clone()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -12,18 +12,17 @@ use std::{
 
 use jiff::Timestamp;
 use nommer_core::{
-    error::JobError,
     id::JobId,
     instance::{Instance, InstanceState},
-    ports::{Backend, Delivery, FleetStore, JobQueue, MediaStorage, StoreError, Version},
+    ports::{Backend, Delivery, FleetStore, JobQueue, StoreError, Version},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, sleep},
+    time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{pipeline::Pipeline, worker::Worker};
+use crate::{clock::Clock, runner::Runner, worker::Worker};
 
 /// How long one look into the queue waits. Also how long a request to end may wait for that look.
 const POLL: Duration = Duration::from_secs(1);
@@ -52,9 +51,9 @@ impl Default for Stop {
 
 /// One encoder.
 #[derive(Debug)]
-pub struct Daemon<B, P> {
+pub struct Daemon<B, R, C> {
     /// What works on jobs.
-    pub worker: Arc<Worker<B, P>>,
+    pub worker: Arc<Worker<B, R, C>>,
     /// How many jobs at a time.
     pub slots: u32,
     /// How long to wait for work before ending; none to wait for ever.
@@ -68,12 +67,7 @@ struct Shared {
     stop: Stop,
 }
 
-impl<B, M, P> Daemon<B, P>
-where
-    B: Backend,
-    M: MediaStorage + 'static,
-    P: Fn() -> Result<Pipeline<M>, JobError> + Send + Sync + 'static,
-{
+impl<B: Backend, R: Runner, C: Clock> Daemon<B, R, C> {
     /// Runs until it is idle for too long, told to drain through its row, or asked to end.
     pub async fn run(self, stop: Stop) -> Result<(), StoreError> {
         let shared = Arc::new(Shared {
@@ -89,7 +83,7 @@ where
                     shared
                         .stop
                         .drain
-                        .run_until_cancelled(sleep(FAULT_PAUSE))
+                        .run_until_cancelled(self.worker.clock.sleep(FAULT_PAUSE))
                         .await;
                 }
             }
@@ -143,7 +137,7 @@ where
                     shared
                         .stop
                         .drain
-                        .run_until_cancelled(sleep(FAULT_PAUSE))
+                        .run_until_cancelled(self.worker.clock.sleep(FAULT_PAUSE))
                         .await;
                 }
             }
@@ -161,16 +155,12 @@ where
     }
 }
 
-async fn work<B, M, P>(
-    worker: Arc<Worker<B, P>>,
+async fn work<B: Backend, R: Runner, C: Clock>(
+    worker: Arc<Worker<B, R, C>>,
     shared: Arc<Shared>,
     delivery: Delivery,
     slot: OwnedSemaphorePermit,
-) where
-    B: Backend,
-    M: MediaStorage + 'static,
-    P: Fn() -> Result<Pipeline<M>, JobError> + Sync,
-{
+) {
     let id = delivery.job_id.clone();
     let first = shared
         .jobs
@@ -204,11 +194,11 @@ struct Row {
 }
 
 impl Row {
-    async fn register<B: Backend, P>(
-        worker: &Worker<B, P>,
+    async fn register<B: Backend, R: Runner, C: Clock>(
+        worker: &Worker<B, R, C>,
         slots: u32,
     ) -> Result<Self, StoreError> {
-        let now = Timestamp::now();
+        let now = worker.clock.now();
         let instance = Instance {
             id: worker.instance.clone(),
             state: InstanceState::Ready,
@@ -234,7 +224,10 @@ impl Row {
     }
 
     /// Takes over the version of the row, and what others wrote into it.
-    async fn reread<B: Backend, P>(&mut self, worker: &Worker<B, P>) -> Result<(), StoreError> {
+    async fn reread<B: Backend, R: Runner, C: Clock>(
+        &mut self,
+        worker: &Worker<B, R, C>,
+    ) -> Result<(), StoreError> {
         let rows = worker.backend.store().instances(Timestamp::MIN).await?;
         if let Some((found, version)) = rows.into_iter().find(|(row, _)| row.id == self.instance.id)
         {
@@ -246,31 +239,32 @@ impl Row {
     }
 
     /// Beats for as long as something goes on.
-    async fn beat_while<B: Backend, P>(
+    async fn beat_while<B: Backend, R: Runner, C: Clock>(
         &mut self,
         work: impl Future<Output = ()>,
-        worker: &Worker<B, P>,
+        worker: &Worker<B, R, C>,
         shared: &Shared,
         state: InstanceState,
     ) {
         tokio::pin!(work);
         loop {
             tokio::select! {
+                biased;
                 () = &mut work => return,
-                () = sleep(worker.times.heartbeat) => self.beat(worker, shared, state).await,
+                () = worker.clock.sleep(worker.times.heartbeat) => self.beat(worker, shared, state).await,
             }
         }
     }
 
     /// Writes the row anew. A fault is logged: the next beat comes.
-    async fn beat<B: Backend, P>(
+    async fn beat<B: Backend, R: Runner, C: Clock>(
         &mut self,
-        worker: &Worker<B, P>,
+        worker: &Worker<B, R, C>,
         shared: &Shared,
         state: InstanceState,
     ) {
         self.instance.state = state;
-        self.instance.beat_at = Timestamp::now();
+        self.instance.beat_at = worker.clock.now();
         self.instance.jobs = shared
             .jobs
             .lock()

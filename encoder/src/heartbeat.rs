@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use nommer_core::{
     commit::Committed,
     id::JobId,
@@ -14,8 +13,10 @@ use nommer_core::{
     ports::{Backend, JobQueue},
     progress::Progress,
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
 
 /// How often and how long.
 #[derive(Clone, Copy, Debug)]
@@ -43,14 +44,16 @@ pub(crate) struct Heartbeat {
 
 impl Heartbeat {
     /// Beats until the lease is lost. Dropped when the attempt ends.
-    pub(crate) async fn run<B: Backend>(self, backend: &B) {
+    pub(crate) async fn run<B: Backend>(self, backend: &B, clock: &impl Clock) {
         let mut alive = Instant::now();
         loop {
-            sleep(self.times.heartbeat).await;
+            clock.sleep(self.times.heartbeat).await;
             // The lease as the table sees it began before this beat was answered: count from here.
             let begun = Instant::now();
             // A table that never answers is a table that does not answer.
-            let beat = timeout(self.times.heartbeat, self.beat(backend)).await;
+            let beat = clock
+                .timeout(self.times.heartbeat, self.beat(backend, clock))
+                .await;
             match beat.unwrap_or(Beat::Silence) {
                 Beat::Alive => alive = begun,
                 Beat::Lost => break,
@@ -65,7 +68,7 @@ impl Heartbeat {
         self.lost.cancel();
     }
 
-    async fn beat<B: Backend>(&self, backend: &B) -> Beat {
+    async fn beat<B: Backend>(&self, backend: &B, clock: &impl Clock) -> Beat {
         let progress = self.progress.lock().expect("no holder panics").take();
         let event = Event::Beat {
             token: self.token.clone(),
@@ -74,7 +77,7 @@ impl Heartbeat {
         };
         match backend
             .table()
-            .apply(&self.job_id, event, Timestamp::now())
+            .apply(&self.job_id, event, clock.now())
             .await
         {
             Ok(Committed::Changed { .. } | Committed::Ignored(_)) => {}

@@ -1,12 +1,16 @@
 //! The encoder: the daemon on each instance, and the only code that runs FFmpeg.
 //!
-//! [`daemon`] takes jobs from the queue; [`worker`] holds the lease of one; [`pipeline`] turns its source into its output. The
-//! pipeline knows nothing of leases, so it also runs in the foreground, without a queue.
+//! [`daemon`] takes jobs from the queue; [`worker`] holds the lease of one; [`attempt`] turns its source into its output, by
+//! means of the [`pipeline`]. Neither of these two knows of leases, so they also run in the foreground, without a queue.
 
+pub mod clock;
 pub mod daemon;
 pub mod heartbeat;
+mod leased;
+pub mod runner;
 pub mod worker;
 
+pub mod attempt;
 pub mod pipeline;
 mod steps;
 pub mod storage;

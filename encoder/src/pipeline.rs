@@ -1,9 +1,7 @@
-//! From a source to an output: fetch, probe, plan, run FFmpeg, move the moov atom, stage, publish.
-//!
-//! Whoever runs it observes it, and has the last word right before the output becomes visible. Nothing here knows of leases,
-//! queues or tables.
+//! What an attempt does on this machine: fetch, probe, plan, run FFmpeg, move the moov atom. In which order, and who is asked
+//! between the steps, is in [`attempt`].
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use nommer_core::{
     error::{Code, JobError},
@@ -12,7 +10,7 @@ use nommer_core::{
     plan::{OUTPUT_FILE, Plan, SOURCE_FILE, plan},
     ports::{MediaError, MediaStorage, ObjectFacts},
     probe::Probe,
-    progress::{self, Line, Progress, Tracker},
+    progress::{self, Line, Tracker},
     spec::JobSpec,
     uri::MediaUri,
 };
@@ -20,6 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    attempt::{Made, Observer, Steps, Stop, attempt, unless_canceled},
     child::{Patience, Pulse},
     sandbox::Limits,
     steps,
@@ -59,36 +58,6 @@ pub struct Request {
     pub source_etag: Option<String>,
 }
 
-/// Why an attempt ended without an output.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// It failed.
-    Failed(JobError),
-    /// The observer said no. Nothing more may be written.
-    Refused,
-}
-
-impl From<JobError> for Stop {
-    fn from(error: JobError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// Who is told of the steps, and may say no to each.
-pub trait Observer: Send {
-    /// The plan is made and FFmpeg begins.
-    fn encoding(&mut self, report: Report) -> impl Future<Output = Result<(), Stop>> + Send;
-
-    /// FFmpeg got on.
-    fn progress(&mut self, progress: Progress);
-
-    /// FFmpeg is done and the output is being staged.
-    fn uploading(&mut self) -> impl Future<Output = Result<(), Stop>> + Send;
-
-    /// The output is about to become visible.
-    fn publishing(&mut self) -> impl Future<Output = Result<(), Stop>> + Send;
-}
-
 impl<M: MediaStorage> Pipeline<M> {
     /// Runs one attempt in a fresh work folder. Canceling ends FFmpeg at once.
     pub async fn run(
@@ -98,71 +67,58 @@ impl<M: MediaStorage> Pipeline<M> {
         cancel: &CancellationToken,
         observer: &mut impl Observer,
     ) -> Result<Vec<Output>, Stop> {
-        let attempt = Attempt {
+        let steps = OnThisMachine {
             pipeline: self,
             request,
             work,
             cancel,
         };
-        attempt.run(observer).await
+        let destination = &request.destination;
+        attempt(&self.storage, &steps, destination, cancel, observer).await
     }
 }
 
 /// What was learnt of the source.
 struct Source {
     facts: ObjectFacts,
-    demuxer: &'static str,
     probe: Probe,
     /// Bytes that were free before it was fetched.
     room: u64,
+    /// What is to be run.
+    plan: Plan,
 }
 
-struct Attempt<'a, M> {
+struct OnThisMachine<'a, M> {
     pipeline: &'a Pipeline<M>,
     request: &'a Request,
     work: &'a Workspace,
     cancel: &'a CancellationToken,
 }
 
-impl<M: MediaStorage> Attempt<'_, M> {
-    async fn run(&self, observer: &mut impl Observer) -> Result<Vec<Output>, Stop> {
-        let Pipeline {
-            storage,
-            tools,
-            options,
-            ..
-        } = self.pipeline;
-        let destination = &self.request.destination;
-        // The destination as it is now: what is published later replaces exactly this.
-        let before = storage
-            .stat(destination)
-            .await
-            .map_err(|error| destination_error(&error))?;
+impl<M: MediaStorage> Steps for OnThisMachine<'_, M> {
+    type Source = Source;
+
+    async fn prepare(&self) -> Result<(Source, Report), Stop> {
         let source = self.fetch().await?;
-        let plan = plan(&self.request.spec, &source.probe, source.demuxer, options)?;
-        observer
-            .encoding(self.report(&plan, &source).await?)
-            .await?;
-        self.encode(&plan, &source, observer).await?;
-        observer.uploading().await?;
-        let output = steps::look_at_output(tools, self.work, self.cancel).await?;
-        let segments = steps::relocate(&plan, self.work).await?;
-        let file = self.work.file(OUTPUT_FILE);
-        let staging = self.unless_canceled(storage.stage(destination, &file, &segments));
-        let staged = staging.await?.map_err(|error| destination_error(&error))?;
-        if let Err(stop) = observer.publishing().await {
-            storage.discard(staged).await;
-            return Err(stop);
-        }
-        let committed = storage.commit(staged, before.as_ref()).await;
-        let output = Output {
-            url: destination.redacted(),
-            etag: committed.map_err(|error| destination_error(&error))?,
-            ..output
-        };
-        Ok(vec![output])
+        let report = self.report(&source).await?;
+        Ok((source, report))
     }
 
+    async fn encode(&self, source: &Source, observer: &mut impl Observer) -> Result<(), Stop> {
+        self.encode_passes(source, observer).await
+    }
+
+    async fn look(&self, source: &Source) -> Result<Made, Stop> {
+        let tools = &self.pipeline.tools;
+        Ok(Made {
+            output: steps::look_at_output(tools, self.work, self.cancel).await?,
+            segments: steps::relocate(&source.plan, self.work).await?,
+            file: self.work.file(OUTPUT_FILE),
+        })
+    }
+}
+
+impl<M: MediaStorage> OnThisMachine<'_, M> {
     async fn fetch(&self) -> Result<Source, Stop> {
         let (storage, uri) = (&self.pipeline.storage, &self.request.source);
         let found = storage
@@ -177,7 +133,7 @@ impl<M: MediaStorage> Attempt<'_, M> {
             .source_etag
             .as_deref()
             .or(found.etag.as_deref());
-        let fetching = self.unless_canceled(storage.fetch(uri, pinned, &file));
+        let fetching = unless_canceled(self.cancel, storage.fetch(uri, pinned, &file));
         let facts = fetching.await?.map_err(|error| source_error(&error))?;
         let demuxer = steps::sniff(&file)?;
         let probe = steps::probe(
@@ -188,22 +144,23 @@ impl<M: MediaStorage> Attempt<'_, M> {
             self.cancel,
         )
         .await?;
+        let plan = plan(&self.request.spec, &probe, demuxer, &self.pipeline.options)?;
         Ok(Source {
             facts,
-            demuxer,
             probe,
             room,
+            plan,
         })
     }
 
-    async fn report(&self, plan: &Plan, source: &Source) -> Result<Report, JobError> {
-        let resolved = plan.passes.iter().map(|pass| {
+    async fn report(&self, source: &Source) -> Result<Report, JobError> {
+        let resolved = source.plan.passes.iter().map(|pass| {
             let program = std::iter::once("ffmpeg".to_owned());
             program.chain(pass.args.iter().cloned()).collect()
         });
         Ok(Report {
             resolved: resolved.collect(),
-            warnings: plan.warnings.clone(),
+            warnings: source.plan.warnings.clone(),
             ffmpeg_version: Some(
                 self.pipeline
                     .tools
@@ -217,12 +174,12 @@ impl<M: MediaStorage> Attempt<'_, M> {
         })
     }
 
-    async fn encode(
+    async fn encode_passes(
         &self,
-        plan: &Plan,
         source: &Source,
         observer: &mut impl Observer,
     ) -> Result<(), Stop> {
+        let plan = &source.plan;
         let weights = plan.passes.iter().map(|pass| pass.weight).collect();
         let mut tracker = Tracker::new(weights, source.probe.duration);
         let begun = Instant::now();
@@ -266,16 +223,6 @@ impl<M: MediaStorage> Attempt<'_, M> {
         }
         Ok(())
     }
-
-    /// Stops waiting when the attempt is canceled.
-    async fn unless_canceled<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
-        let stopped = || JobError::new(Code::Interrupted, "the attempt was stopped");
-        Ok(self
-            .cancel
-            .run_until_cancelled(work)
-            .await
-            .ok_or_else(stopped)?)
-    }
 }
 
 fn source_error(error: &MediaError) -> JobError {
@@ -286,18 +233,6 @@ fn source_error(error: &MediaError) -> JobError {
         MediaError::NoSpace(_) => Code::OutOfDisk,
         MediaError::Unusable(_) => Code::SourceUnreadable,
         MediaError::Unavailable { .. } => Code::Unavailable,
-    };
-    JobError::new(code, error.to_string())
-}
-
-fn destination_error(error: &MediaError) -> JobError {
-    let code = match error {
-        MediaError::NotFound(_) | MediaError::Forbidden(_) | MediaError::Unusable(_) => {
-            Code::DestForbidden
-        }
-        MediaError::Changed(_) => Code::DestConflict,
-        MediaError::NoSpace(_) => Code::OutOfDisk,
-        MediaError::Unavailable { .. } => Code::DestUnavailable,
     };
     JobError::new(code, error.to_string())
 }

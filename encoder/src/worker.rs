@@ -4,48 +4,49 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
 use nommer_core::{
     commit::Committed,
     error::{Code, JobError},
     id::InstanceId,
-    job::{Denied, Event, Job, Output, Report},
-    lease::{LeaseToken, elapsed},
-    ports::{Backend, Delivery, JobQueue, MediaStorage, Secrets, StoreError},
-    progress::Progress,
+    job::{Denied, Event, Job, Output, StateChange, StateName},
+    lease::{LeaseToken, elapsed, later},
+    ports::{Backend, Delivery, JobQueue, Secrets, StoreError},
     sealed::{SealedField, SealedText},
     uri::MediaUri,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    attempt::Stop,
+    clock::Clock,
     heartbeat::{Heartbeat, LeaseTimes, ProgressCell},
-    pipeline::{Observer, Pipeline, Request, Stop},
-    workspace::WorkRoot,
+    leased::Leased,
+    pipeline::Request,
+    runner::Runner,
 };
 
 /// Pause between two tries to write down how an attempt ended, while the table does not answer.
-const RETRY: Duration = Duration::from_millis(500);
+pub(crate) const RETRY: Duration = Duration::from_millis(500);
 
 /// What works on jobs in one daemon.
 #[derive(Debug)]
-pub struct Worker<B, P> {
+pub struct Worker<B, R, C> {
     /// The table, the queue and the keys.
     pub backend: Arc<B>,
-    /// Makes what runs an attempt; fails when this machine cannot run any.
-    pub pipeline: P,
+    /// What runs an attempt.
+    pub runner: R,
+    /// The time.
+    pub clock: C,
     /// Who claims.
     pub instance: InstanceId,
-    /// Where work folders are.
-    pub root: WorkRoot,
     /// How leases are kept.
     pub times: LeaseTimes,
     /// How far clocks may disagree before a foreign lease counts as lapsed.
     pub margin: Duration,
 }
 
-impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Sync> Worker<B, P> {
+impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
     /// Does what a message hints at. `release` asks to give the job back.
     ///
     /// Never called for one job twice at once: a claim of one's own lease counts as one after a crash.
@@ -59,7 +60,7 @@ impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Syn
             lease: self.times.lease,
             margin: self.margin,
         };
-        let now = Timestamp::now();
+        let now = self.clock.now();
         match self
             .backend
             .table()
@@ -72,16 +73,24 @@ impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Syn
                     self.attempt(&job, token, delivery, release).await?;
                 }
             }
-            Committed::Denied(Denied::LeaseHeld { until } | Denied::NotYet { until }, _) => {
+            // Until it may be claimed: for a lease that is when clocks that disagree agree that it ended.
+            Committed::Denied(Denied::LeaseHeld { until }, _) => {
                 return self
-                    .backend
-                    .job_queue()
-                    .extend(&delivery.receipt, elapsed(until, now))
+                    .put_back(delivery, elapsed(later(until, self.margin), now))
                     .await;
+            }
+            Committed::Denied(Denied::NotYet { until }, _) => {
+                return self.put_back(delivery, elapsed(until, now)).await;
             }
             Committed::Denied(..) | Committed::Ignored(_) | Committed::Missing => {}
         }
         self.backend.job_queue().delete(&delivery.receipt).await
+    }
+
+    /// Leaves the message in the queue, hidden for so long, and long enough that nobody asks without a pause.
+    async fn put_back(&self, delivery: &Delivery, hidden: Duration) -> Result<(), StoreError> {
+        let queue = self.backend.job_queue();
+        queue.extend(&delivery.receipt, hidden.max(RETRY)).await
     }
 
     async fn attempt(
@@ -117,11 +126,12 @@ impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Syn
             outcome
         };
         tokio::pin!(run);
-        let beating = heartbeat.run(&*self.backend);
+        let beating = heartbeat.run(&*self.backend, &self.clock);
         tokio::pin!(beating);
         let mut beats = true;
         let outcome = loop {
             tokio::select! {
+                biased;
                 outcome = &mut run => break outcome,
                 () = &mut beating, if beats => {
                     beats = false;
@@ -140,7 +150,10 @@ impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Syn
                 let reason = format!("encoder {} gave the job back", self.instance);
                 self.write_down(job, Event::Release { token, reason }).await
             }
-            Err(Stop::Failed(error)) => self.write_down(job, Event::Fail { token, error }).await,
+            Err(Stop::Failed(error)) => {
+                let error = own_conflict(job, error);
+                self.write_down(job, Event::Fail { token, error }).await
+            }
         }
     }
 
@@ -148,15 +161,11 @@ impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Syn
         &self,
         job: &Job,
         cancel: &CancellationToken,
-        leased: &mut Leased<'_, B, P>,
+        leased: &mut Leased<'_, B, R, C>,
     ) -> Result<Vec<Output>, Stop> {
-        let pipeline = (self.pipeline)()?;
         let request = self.request(job).await?;
         let name = format!("{}-{}", job.id, job.epoch);
-        let work = self.root.attempt(&name).map_err(|error| {
-            JobError::new(Code::Unavailable, format!("make a work folder: {error}"))
-        })?;
-        pipeline.run(&request, &work, cancel, leased).await
+        self.runner.run(&name, &request, cancel, leased).await
     }
 
     /// The job's addresses with their secrets put back in.
@@ -211,7 +220,7 @@ impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Syn
             match self
                 .backend
                 .table()
-                .apply(&job.id, event.clone(), Timestamp::now())
+                .apply(&job.id, event.clone(), self.clock.now())
                 .await
             {
                 Ok(Committed::Changed { job, .. }) => {
@@ -225,72 +234,22 @@ impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Syn
                 }
                 Ok(Committed::Ignored(_) | Committed::Missing) => return Ok(()),
                 Err(error) if begun.elapsed() > self.times.lease => return Err(error),
-                Err(_silence) => sleep(RETRY).await,
+                Err(_silence) => self.clock.sleep(RETRY).await,
             }
         }
     }
 }
 
-/// The observer of a leased attempt: each step is written under the token, or refused.
-struct Leased<'a, B, P> {
-    worker: &'a Worker<B, P>,
-    job: &'a Job,
-    token: LeaseToken,
-    progress: ProgressCell,
-    cancel: CancellationToken,
+/// A destination that changed is no foreign conflict if an earlier attempt came as far as to publish: an encoder that stood still
+/// and woke up may have finished that. The next attempt sees what is there and replaces it.
+fn own_conflict(job: &Job, error: JobError) -> JobError {
+    let published = |change: &StateChange| change.state == StateName::Uploading;
+    if error.code == Code::DestConflict && job.history.iter().any(published) {
+        let message = format!("{}, maybe by an earlier attempt", error.message);
+        return JobError::new(Code::DestUnavailable, message);
+    }
+    error
 }
 
-impl<B: Backend, P: Sync> Leased<'_, B, P> {
-    /// Writes a step down. A table that does not answer for a while costs time, not the work that is done.
-    async fn step(&self, event: Event) -> Result<(), Stop> {
-        let begun = Instant::now();
-        loop {
-            let table = self.worker.backend.table();
-            match table
-                .apply(&self.job.id, event.clone(), Timestamp::now())
-                .await
-            {
-                Ok(Committed::Changed { .. } | Committed::Ignored(_)) => return Ok(()),
-                Ok(Committed::Denied(reason, _)) => {
-                    tracing::info!(job.id = %self.job.id, %reason, "a step was denied");
-                    return Err(Stop::Refused);
-                }
-                Ok(Committed::Missing) => return Err(Stop::Refused),
-                Err(error)
-                    if self.cancel.is_cancelled() || begun.elapsed() > self.worker.times.lease =>
-                {
-                    let message = format!("the job table did not answer: {error}");
-                    return Err(JobError::new(Code::Unavailable, message).into());
-                }
-                Err(_silence) => sleep(RETRY).await,
-            }
-        }
-    }
-}
-
-impl<B: Backend, P: Sync> Observer for Leased<'_, B, P> {
-    async fn encoding(&mut self, report: Report) -> Result<(), Stop> {
-        let (token, report) = (self.token.clone(), Box::new(report));
-        self.step(Event::Encode { token, report }).await
-    }
-
-    fn progress(&mut self, progress: Progress) {
-        *self.progress.lock().expect("no holder panics") = Some(progress);
-    }
-
-    async fn uploading(&mut self) -> Result<(), Stop> {
-        self.step(Event::Upload {
-            token: self.token.clone(),
-        })
-        .await
-    }
-
-    async fn publishing(&mut self) -> Result<(), Stop> {
-        let lease = self.worker.times.lease;
-        self.step(Event::Publish {
-            token: self.token.clone(),
-            lease,
-        })
-        .await
-    }
-}
+#[cfg(test)]
+mod tests;

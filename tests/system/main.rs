@@ -10,6 +10,7 @@ mod cli;
 mod conformance;
 mod deploy;
 mod infra;
+mod durability;
 mod layout;
 mod lifecycle;
 mod moov;

@@ -15,6 +15,8 @@ pub(crate) enum Task {
     Help,
     Test { only: Vec<String> },
     Demo { args: Vec<OsString> },
+    Simulate { args: Vec<OsString> },
+    Model,
     Bench { only: Vec<String>, write: bool },
     Dist(Dist),
     Measure { argv: Vec<OsString> },
@@ -34,6 +36,11 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task> {
             only: parse_only(args)?,
         }),
         Some("demo") => Ok(Task::Demo { args }),
+        Some("simulate") => Ok(Task::Simulate { args }),
+        Some("model") => {
+            ensure!(args.is_empty(), "`model` takes no arguments");
+            Ok(Task::Model)
+        }
         Some("bench") => {
             let (write, args): (Vec<_>, Vec<_>) =
                 args.into_iter().partition(|arg| arg == "--write");

@@ -14,6 +14,7 @@ mod bench;
 mod demo;
 mod dist;
 mod process;
+mod prove;
 mod test;
 mod tools;
 mod workspace;
@@ -33,6 +34,11 @@ Usage: cargo xtask TASK
   test [--only STEP]...             everything CI runs, in these steps: tools, fmt, clippy, doc, test
   demo [FILE] [--once] [ARG]...     run the whole system on this machine and encode FILE, or a generated clip;
                                     further arguments go to `nommer dev`
+  simulate [--seeds N] [--seed S] [--mutants]
+                                    run N seeds of the simulation from S on, 2000 from 0 if not said; with --seed
+                                    alone run that one and print what happened; with --mutants hunt the planted
+                                    bugs, with at most N seeds each
+  model                             explore every state of the job protocol, for more jobs and encoders than `test` does
   bench [--only NAME]... [--write]  measure what the documentation claims: spawn, encode, moov, latency;
                                     --write puts the tables into docs/benchmarks.md
   dist [--arch x86_64|arm64] [--output FOLDER] [--debug]
@@ -65,6 +71,8 @@ fn run() -> Result<()> {
         }
         Task::Test { only } => test::run(&Workspace::from_env()?, &only),
         Task::Demo { args } => demo::run(&Workspace::from_env()?, &args),
+        Task::Simulate { args } => prove::simulate(&Workspace::from_env()?, &args),
+        Task::Model => prove::model(&Workspace::from_env()?),
         Task::Bench { only, write } => bench::run(&Workspace::from_env()?, &only, write),
         Task::Dist(dist) => dist::run(&Workspace::from_env()?, &dist),
         Task::PlanMoov { file, count } => {

@@ -181,3 +181,19 @@ fn success_settles_it_and_gone_gives_it_up() {
         );
     }
 }
+
+#[test]
+fn attempts_of_which_nothing_is_heard_keep_to_the_schedule() {
+    let (_, notifications) = told("get", &[Event::Cancel]);
+    let mut notification = notifications[0].clone();
+    let mut now = at(0);
+    for _ in 0..8 {
+        now = notification.next_attempt_at.unwrap();
+        notification.begin(now);
+    }
+    assert!(
+        now >= at(24 * 3_600),
+        "eight lost attempts take more than a day: {now}"
+    );
+    assert_eq!(notification.status, DeliveryStatus::Due);
+}

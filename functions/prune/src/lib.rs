@@ -14,7 +14,7 @@ use nommer_core::{
     ports::{
         Backend, Fleet, FleetStore, JobQueue, JobStore, NotificationStore, StoreError, Version,
     },
-    prune::{PruneAction, PrunePolicy, plan_prune},
+    prune::{PruneAction, PrunePolicy, plan_prune, plan_stillborn},
 };
 
 /// A notification that has been due for so long has lost its message.
@@ -44,10 +44,14 @@ pub async fn prune<B: Backend, F: Fleet>(
     now: Timestamp,
 ) -> Result<Pruned, StoreError> {
     let jobs = backend.store().unfinished().await?;
+    // The record comes first: an instance that it shows as silent and that has a row since then is not stillborn.
+    let (record, _) = backend.store().fleet().await?;
     let known = backend.store().instances(now).await?;
     let instances: Vec<Instance> = known.iter().map(|(instance, _)| instance.clone()).collect();
     let mut pruned = Pruned::default();
-    for action in plan_prune(&jobs, &instances, policy, now) {
+    let mut actions = plan_prune(&jobs, &instances, policy, now);
+    actions.extend(plan_stillborn(&record, &instances, now));
+    for action in actions {
         let done = match &action {
             PruneAction::Lapse(id) => {
                 let margin = policy.lease_margin;
@@ -130,3 +134,6 @@ async fn renotify<B: Backend>(backend: &B, now: Timestamp) -> Result<usize, Stor
     }
     Ok(jobs.len())
 }
+
+#[cfg(test)]
+mod tests;

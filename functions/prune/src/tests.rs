@@ -50,7 +50,12 @@ async fn side() -> (Memory, JobId) {
         "notify_url": "https://hooks.example.com/done",
     });
     let spec = parse_v1(&body, &SpecRules::default()).unwrap().spec;
-    let job = Job::new(JobId::from_uuid(Uuid::nil()), spec, SealedSecrets::default(), at(0));
+    let job = Job::new(
+        JobId::from_uuid(Uuid::nil()),
+        spec,
+        SealedSecrets::default(),
+        at(0),
+    );
     backend.store.create(&job, None).await.unwrap();
     (backend, job.id)
 }
@@ -71,9 +76,13 @@ async fn state(backend: &Memory, id: &JobId) -> StateName {
 #[tokio::test]
 async fn a_job_whose_message_was_lost_is_queued_again() {
     let (backend, _) = side().await;
-    let early = prune(&backend, &Ended::default(), &POLICY, at(119)).await.unwrap();
+    let early = prune(&backend, &Ended::default(), &POLICY, at(119))
+        .await
+        .unwrap();
     assert_eq!((early.jobs, backend.job_queue.len()), (0, 0));
-    let late = prune(&backend, &Ended::default(), &POLICY, at(120)).await.unwrap();
+    let late = prune(&backend, &Ended::default(), &POLICY, at(120))
+        .await
+        .unwrap();
     assert_eq!((late.jobs, backend.job_queue.len()), (1, 1));
 }
 
@@ -81,7 +90,9 @@ async fn a_job_whose_message_was_lost_is_queued_again() {
 async fn a_dead_encoders_job_waits_again_and_is_queued() {
     let (backend, id) = side().await;
     claim(&backend, &id, at(0)).await;
-    prune(&backend, &Ended::default(), &POLICY, at(60)).await.unwrap();
+    prune(&backend, &Ended::default(), &POLICY, at(60))
+        .await
+        .unwrap();
     assert_eq!(state(&backend, &id).await, StateName::Pending);
     assert_eq!(backend.job_queue.len(), 1);
 }
@@ -91,8 +102,10 @@ async fn two_runs_at_once_repair_once() {
     let (backend, id) = side().await;
     claim(&backend, &id, at(0)).await;
     let fleet = Ended::default();
-    let (first, second) =
-        tokio::join!(prune(&backend, &fleet, &POLICY, at(60)), prune(&backend, &fleet, &POLICY, at(60)));
+    let (first, second) = tokio::join!(
+        prune(&backend, &fleet, &POLICY, at(60)),
+        prune(&backend, &fleet, &POLICY, at(60))
+    );
     assert_eq!(first.unwrap().failed + second.unwrap().failed, 0);
     let (job, _) = backend.store.get(&id).await.unwrap().unwrap();
     assert_eq!((job.state.name(), job.sequence), (StateName::Pending, 3));
@@ -101,11 +114,31 @@ async fn two_runs_at_once_repair_once() {
 #[tokio::test]
 async fn an_overdue_notification_is_queued_again() {
     let (backend, id) = side().await;
-    backend.table().apply(&id, Event::Cancel, at(0)).await.unwrap();
-    let hint = backend.state_queue.receive(10, Duration::ZERO, Duration::ZERO).await.unwrap();
+    backend
+        .table()
+        .apply(&id, Event::Cancel, at(0))
+        .await
+        .unwrap();
+    let hint = backend
+        .state_queue
+        .receive(10, Duration::ZERO, Duration::ZERO)
+        .await
+        .unwrap();
     backend.state_queue.delete(&hint[0].receipt).await.unwrap();
-    assert_eq!(prune(&backend, &Ended::default(), &POLICY, at(59)).await.unwrap().notified, 0);
-    assert_eq!(prune(&backend, &Ended::default(), &POLICY, at(60)).await.unwrap().notified, 1);
+    assert_eq!(
+        prune(&backend, &Ended::default(), &POLICY, at(59))
+            .await
+            .unwrap()
+            .notified,
+        0
+    );
+    assert_eq!(
+        prune(&backend, &Ended::default(), &POLICY, at(60))
+            .await
+            .unwrap()
+            .notified,
+        1
+    );
     assert_eq!(backend.state_queue.len(), 1);
 }
 
@@ -122,7 +155,11 @@ async fn a_silent_instance_is_ended_and_forgotten() {
         drain_requested: false,
         ffmpeg_version: None,
     };
-    backend.store.put_instance(&instance, Version(0)).await.unwrap();
+    backend
+        .store
+        .put_instance(&instance, Version(0))
+        .await
+        .unwrap();
     let fleet = Ended::default();
     for _ in 0..2 {
         prune(&backend, &fleet, &POLICY, at(119)).await.unwrap();
@@ -133,4 +170,20 @@ async fn a_silent_instance_is_ended_and_forgotten() {
     }
     assert_eq!(*fleet.0.lock().unwrap(), ["i-1".parse().unwrap()]);
     assert!(backend.store.instances(at(121)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_instance_that_never_came_up_is_ended() {
+    let (backend, _) = side().await;
+    let (mut record, version) = backend.store.fleet().await.unwrap();
+    record.launched("token", &"i-1".parse().unwrap(), at(0));
+    backend.store.put_fleet(&record, version).await.unwrap();
+    let fleet = Ended::default();
+    prune(&backend, &fleet, &POLICY, at(599)).await.unwrap();
+    assert!(
+        fleet.0.lock().unwrap().is_empty(),
+        "it may still be booting"
+    );
+    prune(&backend, &fleet, &POLICY, at(600)).await.unwrap();
+    assert_eq!(*fleet.0.lock().unwrap(), ["i-1".parse().unwrap()]);
 }

@@ -214,6 +214,10 @@ async fn launch<B: Backend, F: Fleet>(
             .await?;
             Ok(true)
         }
+        Err(error @ LaunchError::Unanswered(_)) => {
+            tracing::warn!(token = place.token, error = %error, "the place stays reserved");
+            Ok(false)
+        }
         Err(
             error @ (LaunchError::NoCapacity(_)
             | LaunchError::LimitReached(_)

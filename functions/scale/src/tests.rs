@@ -18,6 +18,7 @@ use super::*;
 struct Cloud {
     machines: Mutex<BTreeMap<String, InstanceId>>,
     no_capacity: bool,
+    mute: bool,
 }
 
 impl Cloud {
@@ -51,6 +52,9 @@ impl Fleet for Cloud {
         let id = machines
             .entry(token.to_owned())
             .or_insert_with(|| format!("i-{number}").parse().unwrap());
+        if self.mute {
+            return Err(LaunchError::Unanswered("timed out".to_owned()));
+        }
         Ok(id.clone())
     }
 
@@ -201,4 +205,27 @@ async fn a_refused_launch_is_told_and_tried_again_later() {
         .await
         .unwrap();
     assert_eq!(cloud.count(), 1);
+}
+
+#[tokio::test]
+async fn a_launch_that_was_not_answered_keeps_its_place() {
+    let (backend, one) = (
+        with_jobs(2).await,
+        FleetSettings {
+            max: 1,
+            ..settings()
+        },
+    );
+    let cloud = Cloud {
+        mute: true,
+        ..Cloud::default()
+    };
+    let scaled = scale(&backend, &cloud, &one, at(0)).await.unwrap();
+    assert_eq!((scaled.launched, scaled.failed), (0, 1));
+    // The listing lags: only the place says that there may be an instance.
+    let lagging = Cloud::default();
+    for seconds in [1, 60, 120] {
+        scale(&backend, &lagging, &one, at(seconds)).await.unwrap();
+    }
+    assert_eq!((cloud.count(), lagging.count()), (1, 0));
 }

@@ -28,14 +28,16 @@ const BATCH: u32 = 10;
 
 /// What sends notifications and what signs them.
 #[derive(Debug)]
-pub struct StateChange<N> {
+pub struct StateChange<N, C> {
     /// Sends.
     pub notifier: N,
     /// Signs.
     pub signing_secret: SigningSecret,
+    /// Tells the time.
+    pub now: C,
 }
 
-impl<N: Notifier> StateChange<N> {
+impl<N: Notifier, C: Fn() -> Timestamp + Send + Sync> StateChange<N, C> {
     /// Takes the messages that are there, waiting up to `wait` for the first, and delivers for each. Gives their number.
     ///
     /// A message whose delivery meets a fault of the table stays in the queue and comes again.
@@ -63,7 +65,7 @@ impl<N: Notifier> StateChange<N> {
         let waiting = backend.store().notifications(id).await?;
         let due: Vec<_> = waiting
             .into_iter()
-            .filter(|one| one.due(Timestamp::now()))
+            .filter(|one| one.due((self.now)()))
             .collect();
         if due.is_empty() {
             return Ok(());
@@ -76,7 +78,10 @@ impl<N: Notifier> StateChange<N> {
         };
         for notification in due {
             match self.attempt(backend, &to, notification).await {
-                Ok(Some(next)) => come_back(backend, id, next).await?,
+                Ok(Some(next)) => {
+                    let delay = elapsed(next, (self.now)());
+                    come_back(backend, id, delay).await?;
+                }
                 // Another run has this one in hand.
                 Ok(None) | Err(StoreError::Conflict) => {}
                 Err(fault @ StoreError::Unavailable { .. }) => return Err(fault),
@@ -92,7 +97,7 @@ impl<N: Notifier> StateChange<N> {
         to: &Receiver<'_>,
         read: Notification,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let now = Timestamp::now();
+        let now = (self.now)();
         let mut begun = read.clone();
         begun.begin(now);
         backend.store().put_notification(&begun, &read).await?;
@@ -101,7 +106,7 @@ impl<N: Notifier> StateChange<N> {
         let reply = self.notifier.post(&to.url, &message).await;
         let mut settled = begun.clone();
         settled.settle(Answer {
-            at: Timestamp::now(),
+            at: (self.now)(),
             status: reply.status,
             excerpt: reply.excerpt,
         });
@@ -144,8 +149,7 @@ async fn open_url<B: Backend>(
 }
 
 /// Sends a hint for the next attempt, if the queue can hold one for so long.
-async fn come_back<B: Backend>(backend: &B, id: &JobId, next: Timestamp) -> Result<(), StoreError> {
-    let delay = elapsed(next, Timestamp::now());
+async fn come_back<B: Backend>(backend: &B, id: &JobId, delay: Duration) -> Result<(), StoreError> {
     if delay <= LONGEST_DELAY {
         backend.state_queue().send(id, delay).await?;
     }

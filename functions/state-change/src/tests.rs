@@ -31,13 +31,14 @@ impl Notifier for Recorder {
     }
 }
 
-fn answering(status: Option<u16>) -> StateChange<Recorder> {
+fn answering(status: Option<u16>) -> StateChange<Recorder, fn() -> Timestamp> {
     StateChange {
         notifier: Recorder {
             status,
             sent: Mutex::default(),
         },
         signing_secret: SigningSecret::from_bytes([1; 32]),
+        now: Timestamp::now,
     }
 }
 
@@ -62,7 +63,7 @@ async fn canceled() -> (Memory, JobId) {
     (backend, id)
 }
 
-async fn poll(state_change: &StateChange<Recorder>, backend: &Memory) {
+async fn poll(state_change: &StateChange<Recorder, fn() -> Timestamp>, backend: &Memory) {
     backend.state_queue.set_now(Timestamp::now());
     state_change.poll(backend, Duration::ZERO).await.unwrap();
 }

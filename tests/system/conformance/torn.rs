@@ -1,4 +1,5 @@
-//! A database whose write-ahead log was cut off, as a power cut may leave it, holds every job that was acknowledged before the cut.
+//! A database whose write-ahead log was cut off, as a power cut may leave it, holds every job as it was
+//! acknowledged before the cut.
 
 use std::{
     ffi::OsString,
@@ -6,10 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nommer_core::ports::{Backend as _, Created, JobFilter, JobStore as _};
+use nommer_core::{
+    job::{Event, Job},
+    ports::{Backend as _, Created, JobFilter, JobStore as _},
+};
 use nommer_local::Local;
 
-use super::fixtures::{id, job};
+use super::fixtures::{at, id, job};
 
 /// Bytes of the log before its first frame, see <https://www.sqlite.org/fileformat2.html#walformat>.
 const HEADER: u64 = 32;
@@ -28,17 +32,32 @@ fn size(path: &Path) -> u64 {
     fs::metadata(path).unwrap().len()
 }
 
+/// Jobs that are written, each created, claimed and canceled.
+const JOBS: u32 = 4;
+
+/// What was acknowledged, and how long the log was then.
+struct Acknowledged {
+    log: u64,
+    jobs: Vec<Job>,
+}
+
 #[tokio::test]
 async fn a_log_that_is_cut_anywhere_holds_what_was_acknowledged_before() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nommer.db");
     let local = Local::open(folder.path()).unwrap();
-    let store = local.store();
-    // The size of the log at each acknowledgment.
-    let mut acknowledged = Vec::new();
-    for number in 1..=8 {
-        store.create(&job(number), None).await.unwrap();
-        acknowledged.push(size(&log_of(&path)));
+    let mut acknowledged = vec![Acknowledged {
+        log: 0,
+        jobs: Vec::new(),
+    }];
+    for number in 1..=JOBS {
+        for step in 0..3 {
+            write(&local, number, step).await;
+            acknowledged.push(Acknowledged {
+                log: size(&log_of(&path)),
+                jobs: all(&local).await,
+            });
+        }
     }
     // What a cut would leave; when the store closes, it empties the log.
     let (database, log) = (fs::read(&path).unwrap(), fs::read(log_of(&path)).unwrap());
@@ -52,26 +71,54 @@ async fn a_log_that_is_cut_anywhere_holds_what_was_acknowledged_before() {
         let path = folder.path().join("nommer.db");
         fs::write(&path, &database).unwrap();
         fs::write(log_of(&path), &log[..usize::try_from(cut).unwrap()]).unwrap();
-        let safe = acknowledged.iter().filter(|size| **size <= cut).count();
-        holds_the_first(safe, &path, cut).await;
+        let safe = acknowledged.iter().rfind(|then| then.log <= cut).unwrap();
+        holds(&safe.jobs, &path, cut).await;
     }
-    assert_eq!(acknowledged.last(), Some(&end), "the last cut cuts nothing");
+    let last = acknowledged.last().unwrap();
+    assert_eq!(last.log, end, "the last cut cuts nothing");
+    assert_eq!(last.jobs.len(), 4);
 }
 
-/// The database opens, holds these jobs whole and no other, and takes new ones.
-async fn holds_the_first(count: usize, path: &Path, cut: u64) {
-    let local = Local::open(path.parent().unwrap())
-        .unwrap_or_else(|error| panic!("cut at {cut}: {error:?}"));
-    let store = local.store();
-    let all = JobFilter {
+/// One acknowledged write.
+async fn write(local: &Local, number: u32, step: u32) {
+    let event = match step {
+        0 => {
+            let created = local.store().create(&job(number), None).await.unwrap();
+            return assert_eq!(created, Created::New);
+        }
+        1 => Event::Claim {
+            instance: "i-1".parse().unwrap(),
+            lease: std::time::Duration::from_secs(60),
+            margin: std::time::Duration::ZERO,
+        },
+        _ => Event::Cancel,
+    };
+    // The store alone: the queues share its file, and a message is a write of its own.
+    let (mut job, version) = local.store().get(&id(number)).await.unwrap().unwrap();
+    job.apply(event, at(1));
+    local.store().put(&job, version, &[]).await.unwrap();
+}
+
+async fn all(local: &Local) -> Vec<Job> {
+    let filter = JobFilter {
         limit: 100,
         ..JobFilter::default()
     };
-    let mut found = store.list(&all).await.unwrap();
-    found.reverse();
-    let expected: Vec<_> = (1..=8).take(count).map(job).collect();
-    assert_eq!(found, expected, "cut at {cut}");
-    let new = store.create(&job(99), None).await.unwrap();
+    local.store().list(&filter).await.unwrap()
+}
+
+/// The database opens, is sound, holds these jobs as they were and no other, and takes new ones.
+async fn holds(jobs: &[Job], path: &Path, cut: u64) {
+    let local = Local::open(path.parent().unwrap())
+        .unwrap_or_else(|error| panic!("cut at {cut}: {error:?}"));
+    assert_eq!(all(&local).await, jobs, "cut at {cut}");
+    let new = local.store().create(&job(99), None).await.unwrap();
     assert_eq!(new, Created::New, "cut at {cut}");
-    assert!(store.get(&id(99)).await.unwrap().is_some(), "cut at {cut}");
+    let found = local.store().get(&id(99)).await.unwrap();
+    assert!(found.is_some(), "cut at {cut}");
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let sound: String = connection
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(sound, "ok", "cut at {cut}");
 }

@@ -1,0 +1,131 @@
+//! From a source to an output, step by step: prepare, encode, stage, publish.
+//!
+//! Whoever runs it observes it, and has the last word right before the output becomes visible. Nothing here knows of leases,
+//! queues or tables, nor of FFmpeg.
+
+use std::{future::Future, path::PathBuf};
+
+use nommer_core::{
+    error::{Code, JobError},
+    job::{Output, Report},
+    moov::Segment,
+    ports::{MediaError, MediaStorage},
+    progress::Progress,
+    uri::MediaUri,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Why an attempt ended without an output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It failed.
+    Failed(JobError),
+    /// The observer said no. Nothing more may be written.
+    Refused,
+}
+
+impl From<JobError> for Stop {
+    fn from(error: JobError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Who is told of the steps, and may say no to each.
+pub trait Observer: Send {
+    /// The plan is made and FFmpeg begins.
+    fn encoding(&mut self, report: Report) -> impl Future<Output = Result<(), Stop>> + Send;
+
+    /// FFmpeg got on.
+    fn progress(&mut self, progress: Progress);
+
+    /// FFmpeg is done and the output is being staged.
+    fn uploading(&mut self) -> impl Future<Output = Result<(), Stop>> + Send;
+
+    /// The output is about to become visible.
+    fn publishing(&mut self) -> impl Future<Output = Result<(), Stop>> + Send;
+}
+
+/// What is done to media between the steps that others see.
+pub trait Steps: Sync {
+    /// What is known of the source.
+    type Source: Send + Sync;
+
+    /// Fetches the source, looks at it and plans.
+    fn prepare(&self) -> impl Future<Output = Result<(Self::Source, Report), Stop>> + Send;
+
+    /// Makes the output, in a file of this machine.
+    fn encode(
+        &self,
+        source: &Self::Source,
+        observer: &mut impl Observer,
+    ) -> impl Future<Output = Result<(), Stop>> + Send;
+
+    /// Looks at what was made.
+    fn look(&self, source: &Self::Source) -> impl Future<Output = Result<Made, Stop>> + Send;
+}
+
+/// An output in a file of this machine.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// What it is; where it goes and its version tag are added later.
+    pub output: Output,
+    /// The file.
+    pub file: PathBuf,
+    /// The parts of it that make up the output, in order.
+    pub segments: Vec<Segment>,
+}
+
+/// Runs one attempt. Canceling ends it at once, unless the output may be visible already.
+pub async fn attempt<M: MediaStorage, S: Steps>(
+    storage: &M,
+    steps: &S,
+    destination: &MediaUri,
+    cancel: &CancellationToken,
+    observer: &mut impl Observer,
+) -> Result<Vec<Output>, Stop> {
+    // The destination as it is now: what is published later replaces exactly this.
+    let before = storage
+        .stat(destination)
+        .await
+        .map_err(|error| destination_error(&error))?;
+    let (source, report) = steps.prepare().await?;
+    observer.encoding(report).await?;
+    steps.encode(&source, observer).await?;
+    observer.uploading().await?;
+    let made = steps.look(&source).await?;
+    let staging = storage.stage(destination, &made.file, &made.segments);
+    let staged = unless_canceled(cancel, staging).await?;
+    let staged = staged.map_err(|error| destination_error(&error))?;
+    if let Err(stop) = observer.publishing().await {
+        storage.discard(staged).await;
+        return Err(stop);
+    }
+    let committed = storage.commit(staged, before.as_ref()).await;
+    let output = Output {
+        url: destination.redacted(),
+        etag: committed.map_err(|error| destination_error(&error))?,
+        ..made.output
+    };
+    Ok(vec![output])
+}
+
+/// Stops waiting when the attempt is canceled.
+pub(crate) async fn unless_canceled<T>(
+    cancel: &CancellationToken,
+    work: impl Future<Output = T>,
+) -> Result<T, Stop> {
+    let stopped = || JobError::new(Code::Interrupted, "the attempt was stopped");
+    Ok(cancel.run_until_cancelled(work).await.ok_or_else(stopped)?)
+}
+
+fn destination_error(error: &MediaError) -> JobError {
+    let code = match error {
+        MediaError::NotFound(_) | MediaError::Forbidden(_) | MediaError::Unusable(_) => {
+            Code::DestForbidden
+        }
+        MediaError::Changed(_) => Code::DestConflict,
+        MediaError::NoSpace(_) => Code::OutOfDisk,
+        MediaError::Unavailable { .. } => Code::DestUnavailable,
+    };
+    JobError::new(code, error.to_string())
+}

@@ -1,0 +1,146 @@
+//! The worker over the memory side, with attempts that end at once.
+
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+use nommer_core::{
+    id::JobId,
+    lease::later,
+    memory::Memory,
+    ports::JobStore as _,
+    sealed::SealedSecrets,
+    spec::{SpecRules, parse_v1},
+};
+use serde_json::json;
+
+use super::*;
+use crate::{attempt::Observer, clock::SystemClock};
+
+/// Attempts that get as far as to publish and then fail like this.
+struct Failing(Code);
+
+impl Runner for Failing {
+    async fn run(
+        &self,
+        _name: &str,
+        _request: &Request,
+        _cancel: &CancellationToken,
+        observer: &mut impl Observer,
+    ) -> Result<Vec<Output>, Stop> {
+        observer
+            .encoding(nommer_core::job::Report::default())
+            .await?;
+        observer.uploading().await?;
+        Err(JobError::new(self.0, "no").into())
+    }
+}
+
+/// A clock that stands where it was put.
+struct Standing(Mutex<Timestamp>);
+
+impl Clock for Standing {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+
+    async fn sleep(&self, pause: Duration) {
+        SystemClock.sleep(pause).await;
+    }
+}
+
+const LEASE: Duration = Duration::from_secs(60);
+const MARGIN: Duration = Duration::from_secs(30);
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_000_000 + seconds).unwrap()
+}
+
+async fn with_job(code: Code) -> (Worker<Memory, Failing, Standing>, JobId) {
+    let backend = Memory::new(at(0));
+    let body = json!({
+        "source_path": "s3://in-bucket/a.mov", "dest_path": "s3://out-bucket/a.mp4", "preset": "copy",
+    });
+    let spec = parse_v1(&body, &SpecRules::default()).unwrap().spec;
+    let id: JobId = "job_1".parse().unwrap();
+    let job = Job::new(id.clone(), spec, SealedSecrets::default(), at(0));
+    backend.store.create(&job, None).await.unwrap();
+    let worker = Worker {
+        backend: Arc::new(backend),
+        runner: Failing(code),
+        clock: Standing(Mutex::new(at(0))),
+        instance: "i-1".parse().unwrap(),
+        times: LeaseTimes {
+            heartbeat: Duration::from_secs(20),
+            lease: LEASE,
+        },
+        margin: MARGIN,
+    };
+    (worker, id)
+}
+
+/// Receives a message for the job and works on it.
+async fn work(worker: &Worker<Memory, Failing, Standing>, id: &JobId) {
+    let queue = &worker.backend.job_queue;
+    queue.send(id, Duration::ZERO).await.unwrap();
+    let taken = queue.receive(1, Duration::ZERO, LEASE).await.unwrap();
+    let done = worker.work(&taken[0], &CancellationToken::new()).await;
+    done.unwrap();
+}
+
+async fn job(worker: &Worker<Memory, Failing, Standing>, id: &JobId) -> Job {
+    worker.backend.store.get(id).await.unwrap().unwrap().0
+}
+
+#[tokio::test]
+async fn a_message_of_a_held_job_stays_hidden_until_the_lease_and_its_margin_are_over() {
+    let (worker, id) = with_job(Code::Unavailable).await;
+    let claim = Event::Claim {
+        instance: "i-2".parse().unwrap(),
+        lease: LEASE,
+        margin: MARGIN,
+    };
+    worker
+        .backend
+        .table()
+        .apply(&id, claim, at(0))
+        .await
+        .unwrap();
+    // The lease is over, its margin is not: whoever asks now must not be asked again at once.
+    *worker.clock.0.lock().unwrap() = at(61);
+    let queue = &worker.backend.job_queue;
+    queue.set_now(at(61));
+    work(&worker, &id).await;
+    let taken_at = async |now| {
+        queue.set_now(now);
+        queue.receive(1, Duration::ZERO, LEASE).await.unwrap().len()
+    };
+    assert_eq!(taken_at(at(89)).await, 0);
+    assert_eq!(taken_at(later(at(60), MARGIN)).await, 1);
+}
+
+#[tokio::test]
+async fn a_changed_destination_is_a_foreign_conflict_in_the_first_attempt_only() {
+    let (worker, id) = with_job(Code::DestConflict).await;
+    work(&worker, &id).await;
+    let code = |job: &Job| job.error().map(|error| error.code);
+    assert_eq!(code(&job(&worker, &id).await), Some(Code::DestConflict));
+
+    let (worker, id) = with_job(Code::DestConflict).await;
+    let lost = Worker {
+        runner: Failing(Code::Interrupted),
+        ..worker
+    };
+    work(&lost, &id).await;
+    let worker = Worker {
+        runner: Failing(Code::DestConflict),
+        clock: Standing(Mutex::new(at(600))),
+        ..lost
+    };
+    work(&worker, &id).await;
+    let second = job(&worker, &id).await;
+    assert_eq!(
+        (second.attempts, second.state.ended()),
+        (2, false),
+        "{second:?}"
+    );
+}
