@@ -7,7 +7,10 @@ use std::{path::PathBuf, time::Duration};
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as friendly;
 use serde::{Deserialize, Serialize};
 
-use crate::{fleet::FleetSettings, notify::NotifyFormat};
+use crate::{
+    fleet::{Budget, FleetSettings, SettingsError},
+    notify::NotifyFormat,
+};
 
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +22,8 @@ pub struct Settings {
     pub local: LocalSettings,
     /// How many encoders, and when.
     pub fleet: FleetSettings,
+    /// How much they may cost.
+    pub budget: Budget,
     /// Limits of jobs.
     pub jobs: JobSettings,
     /// The encoder daemon.
@@ -201,6 +206,15 @@ pub struct SettingError {
     pub problem: String,
 }
 
+impl From<SettingsError> for SettingError {
+    fn from(error: SettingsError) -> Self {
+        Self {
+            field: error.field,
+            problem: error.problem,
+        }
+    }
+}
+
 impl Settings {
     /// The defaults of local mode: a heartbeat costs next to nothing on one machine, so progress is fresher and a dead encoder is
     /// noticed sooner; starting a process costs next to nothing too, so an idle one need not wait long.
@@ -225,10 +239,8 @@ impl Settings {
                 problem: problem.to_owned(),
             })
         };
-        self.fleet.validate().map_err(|error| SettingError {
-            field: error.field,
-            problem: error.problem,
-        })?;
+        self.fleet.validate()?;
+        self.budget.validate()?;
         if self.server.listen.parse::<std::net::SocketAddr>().is_err() {
             return refuse(
                 "server.listen",
