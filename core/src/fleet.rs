@@ -6,16 +6,18 @@
 
 mod breaker;
 mod demand;
+mod expect;
 mod idle;
 mod record;
 mod settings;
 
 pub use breaker::{Breaker, LAUNCH_RETRY_MAX, LAUNCH_RETRY_MIN, Refusals, UNPROVEN_LAUNCHES};
 pub use demand::ASSUMED_WORK;
+pub use expect::{attempt_time, expected_work, modeled_work, remaining_work, waiting_job};
 pub use idle::{LEGACY_IDLE, MIN_IDLE, idle_limit, may_drain};
 pub use record::{
     Decision, FleetRecord, LISTING_GRACE, RESERVATION_PATIENCE, Reservation, ReservationState,
-    SeenInstance,
+    SeenInstance, Standstill,
 };
 pub use settings::{
     Budget, BudgetAction, FleetSettings, IdleTimeout, MAX_INSTANCES, MAX_JOBS_PER_INSTANCE, Policy,
@@ -155,6 +157,13 @@ pub fn plan_scale(seen: &Observation, settings: &FleetSettings, now: Timestamp) 
         words.push(format!("to keep the minimum {}", settings.min));
     }
     words.extend(cap.map(|cap| describe(cap, seen, settings)));
+    if let (None, Some(hold)) = (cap, &seen.hold)
+        && hold.launches == 0
+        && !seen.waiting.is_empty()
+    {
+        // It matters to those who wait even if the plan launches nothing anyway.
+        words.push(hold.because.clone());
+    }
     let Money {
         budget,
         month_to_date_usd,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     fleet::{Budget, FleetSettings, SettingsError},
+    money::{LOCAL_TYPE, PriceSettings},
     notify::NotifyFormat,
 };
 
@@ -24,6 +25,8 @@ pub struct Settings {
     pub fleet: FleetSettings,
     /// How much they may cost.
     pub budget: Budget,
+    /// What instances cost.
+    pub prices: PriceSettings,
     /// Limits of jobs.
     pub jobs: JobSettings,
     /// The encoder daemon.
@@ -62,6 +65,9 @@ pub struct LocalSettings {
     pub data_dir: Option<PathBuf>,
     /// Folders under which `file://` is served, beside the current folder and `media` in the data folder.
     pub allowed_folders: Vec<PathBuf>,
+    /// An encoder process waits so long before it takes jobs, as an instance that boots would: for trying out the fleet.
+    #[serde(with = "friendly")]
+    pub boot_delay: Duration,
 }
 
 /// `[jobs]`
@@ -227,6 +233,7 @@ impl Settings {
         // A look costs next to nothing here, and nobody else wakes scale when an encoder gives a job back.
         settings.fleet.scale_interval = Duration::from_secs(2);
         settings.fleet.max = 1;
+        settings.prices.instance_type = Some(LOCAL_TYPE.to_owned());
         settings.legacy.allow_anonymous = true;
         settings
     }
@@ -241,6 +248,13 @@ impl Settings {
         };
         self.fleet.validate()?;
         self.budget.validate()?;
+        self.prices.validate()?;
+        if self.budget.limit().is_some() && self.prices.expected().is_none() {
+            return refuse(
+                "budget.monthly_usd",
+                "can only be kept if the price of an instance is known: set prices.instance_type",
+            );
+        }
         if self.server.listen.parse::<std::net::SocketAddr>().is_err() {
             return refuse(
                 "server.listen",
@@ -280,6 +294,22 @@ mod tests {
         let mut settings = Settings::default();
         settings.encoder.lease = Duration::from_secs(30);
         assert_eq!(settings.validate().unwrap_err().field, "encoder.lease");
+        let mut settings = Settings::default();
+        settings.budget.monthly_usd = Some(-5.0);
+        assert_eq!(settings.validate().unwrap_err().field, "budget.monthly_usd");
+        settings.budget.monthly_usd = Some(5.0);
+        let unknown = settings.validate().unwrap_err();
+        assert_eq!(
+            unknown.field, "budget.monthly_usd",
+            "a budget without prices cannot be kept"
+        );
+        settings.prices.instance_type = Some("c7g.large".to_owned());
+        settings.validate().unwrap();
+        settings.prices.instance_type = Some("c7g.lrage".to_owned());
+        assert_eq!(
+            settings.validate().unwrap_err().field,
+            "prices.instance_type"
+        );
         assert!(serde_json::from_str::<Settings>(r#"{"encoder":{"haertbeat":"5s"}}"#).is_err());
     }
 }

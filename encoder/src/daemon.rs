@@ -13,9 +13,12 @@ use std::{
 use jiff::Timestamp;
 use nommer_core::{
     error::JobError,
+    fleet::{attempt_time, modeled_work},
     id::JobId,
     instance::{Instance, InstanceState},
-    ports::{Backend, Delivery, FleetStore, JobQueue, MediaStorage, StoreError, Version},
+    job::JobState,
+    money::WorkAverage,
+    ports::{Backend, Delivery, FleetStore, JobQueue, JobStore, MediaStorage, StoreError, Version},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -65,6 +68,7 @@ pub struct Daemon<B, P> {
 #[derive(Debug)]
 struct Shared {
     jobs: Mutex<BTreeSet<JobId>>,
+    work: Mutex<Option<WorkAverage>>,
     stop: Stop,
 }
 
@@ -78,6 +82,7 @@ where
     pub async fn run(self, stop: Stop) -> Result<(), StoreError> {
         let shared = Arc::new(Shared {
             jobs: Mutex::default(),
+            work: Mutex::default(),
             stop,
         });
         let mut row = loop {
@@ -94,6 +99,9 @@ where
                 }
             }
         };
+        if row.instance.drain_requested {
+            shared.stop.drain.cancel();
+        }
         let jobs = TaskTracker::new();
         let taking = self.take_jobs(&shared, &jobs);
         row.beat_while(taking, &self.worker, &shared, InstanceState::Ready)
@@ -192,9 +200,21 @@ async fn work<B, M, P>(
         tracing::warn!(job.id = %id, error = ?error, "the job table did not answer");
     }
     if first {
+        learn(&*worker.backend, &id, &shared.work).await;
         shared.jobs.lock().expect("no holder panics").remove(&id);
     }
     drop(slot);
+}
+
+/// Takes a finished job into the averages. Without an answer of the table, it is not in them.
+async fn learn<B: Backend>(backend: &B, id: &JobId, work: &Mutex<Option<WorkAverage>>) {
+    let Ok(Some((job, _))) = backend.store().get(id).await else {
+        return;
+    };
+    if let (JobState::Finished, Some(taken)) = (&job.state, attempt_time(&job, Timestamp::now())) {
+        let mut work = work.lock().expect("no holder panics");
+        *work = Some(WorkAverage::with(*work, taken, modeled_work(&job)));
+    }
 }
 
 /// The instance's row in the table.
@@ -218,6 +238,9 @@ impl Row {
             beat_at: now,
             drain_requested: false,
             ffmpeg_version: None,
+            instance_type: worker.kind.instance_type.clone(),
+            market: worker.kind.market,
+            work: None,
         };
         let mut row = Self {
             instance,
@@ -225,6 +248,8 @@ impl Row {
         };
         // A daemon that starts again on the same instance takes over its old row.
         row.reread(worker).await?;
+        let (fleet, _) = worker.backend.store().fleet().await?;
+        row.instance.drain_requested |= fleet.paused(now).is_some();
         row.version = worker
             .backend
             .store()
@@ -271,6 +296,7 @@ impl Row {
     ) {
         self.instance.state = state;
         self.instance.beat_at = Timestamp::now();
+        self.instance.work = *shared.work.lock().expect("no holder panics");
         self.instance.jobs = shared
             .jobs
             .lock()

@@ -9,6 +9,7 @@ pub mod worker;
 
 pub mod pipeline;
 mod steps;
+pub use steps::look_at_source;
 pub mod storage;
 pub mod workspace;
 

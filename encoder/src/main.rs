@@ -13,7 +13,7 @@ use clap::Parser;
 use nommer_aws::{Aws, Environment, Imds, Notice, S3Options, S3Storage, Stack, load_config};
 use nommer_core::{
     address::NetworkRules, error::JobError, fleet::idle_limit, id::InstanceId, lease::CLOCK_MARGIN,
-    options::OptionPolicy, settings::Settings,
+    instance::Kind, options::OptionPolicy, settings::Settings,
 };
 use nommer_encoder::{
     daemon::{Daemon, Stop},
@@ -92,6 +92,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
             lease: settings.encoder.lease,
         },
         margin: CLOCK_MARGIN,
+        // Type and market as the settings expect them, until the instance tells its own.
+        kind: Kind::new(None, None, settings.fleet.jobs_per_instance, &settings.prices),
     };
     let daemon = Daemon {
         worker: Arc::new(worker),

@@ -9,6 +9,7 @@ use nommer_core::{
     commit::Committed,
     error::{Code, JobError},
     id::InstanceId,
+    instance::Kind,
     job::{Denied, Event, Job, Output, Report},
     lease::{LeaseToken, elapsed},
     ports::{Backend, Delivery, JobQueue, MediaStorage, Secrets, StoreError},
@@ -43,6 +44,8 @@ pub struct Worker<B, P> {
     pub times: LeaseTimes,
     /// How far clocks may disagree before a foreign lease counts as lapsed.
     pub margin: Duration,
+    /// What it knows of its machine.
+    pub kind: Kind,
 }
 
 impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Sync> Worker<B, P> {
@@ -58,6 +61,7 @@ impl<B: Backend, M: MediaStorage, P: Fn() -> Result<Pipeline<M>, JobError> + Syn
             instance: self.instance.clone(),
             lease: self.times.lease,
             margin: self.margin,
+            slot_hour_usd: self.kind.slot_hour_usd,
         };
         let now = Timestamp::now();
         match self

@@ -329,6 +329,9 @@ fn a_tick_with_a_hundred_thousand_jobs_takes_less_than_fifty_milliseconds() {
     assert!(quickest < Duration::from_millis(50), "{quickest:?}");
 }
 
+/// Generated cases of each property: 100,000 in all.
+const CASES: u32 = 25_000;
+
 fn any_duration() -> impl Strategy<Value = Option<Duration>> {
     proptest::option::of((0_u64..400).prop_map(secs))
 }
@@ -358,8 +361,8 @@ fn any_observation() -> impl Strategy<Value = Observation> {
         work,
         since: Timestamp::from_second(-ago).unwrap(),
     });
-    let waiting = proptest::collection::vec(job, 0..60);
-    let instances = proptest::collection::vec(any_instance(), 0..12);
+    let waiting = proptest::collection::vec(job, 0..24);
+    let instances = proptest::collection::vec(any_instance(), 0..8);
     (waiting, instances, any_duration(), any_money()).prop_map(
         |(waiting, instances, average_work, money)| Observation {
             waiting,
@@ -404,6 +407,8 @@ fn any_settings() -> impl Strategy<Value = FleetSettings> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
     #[test]
     fn running_and_launching_never_exceed_the_maximum(seen in any_observation(), settings in any_settings()) {
         let plan = plan_scale(&seen, &settings, NOW);

@@ -47,7 +47,9 @@ pub async fn prune<B: Backend, F: Fleet>(
     let known = backend.store().instances(now).await?;
     let instances: Vec<Instance> = known.iter().map(|(instance, _)| instance.clone()).collect();
     let mut pruned = Pruned::default();
-    for action in plan_prune(&jobs, &instances, policy, now) {
+    let (fleet_record, _) = backend.store().fleet().await?;
+    let standstill = &fleet_record.standstill;
+    for action in plan_prune(&jobs, &instances, standstill, policy, now) {
         let done = match &action {
             PruneAction::Lapse(id) => {
                 let margin = policy.lease_margin;

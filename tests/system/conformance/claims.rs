@@ -43,7 +43,13 @@ fn claim_all(world: &impl World, encoder: u32) -> u32 {
         .build()
         .unwrap();
     let claim = Event::Claim {
-        instance: format!("i-{encoder}").parse().unwrap(),
+        instance: format!(
+            "i-{encoder
+slot_hour_usd: Some(0.36),
+}"
+        )
+        .parse()
+        .unwrap(),
         lease: Duration::from_secs(60),
         margin: Duration::from_secs(30),
     };
