@@ -12,8 +12,8 @@ use anyhow::Context as _;
 use clap::Parser;
 use nommer_aws::{Aws, Environment, Imds, Notice, S3Options, S3Storage, Stack, load_config};
 use nommer_core::{
-    address::NetworkRules, error::JobError, fleet::idle_limit, id::InstanceId, lease::CLOCK_MARGIN,
-    instance::Kind, options::OptionPolicy, settings::Settings,
+    address::NetworkRules, error::JobError, fleet::idle_limit, id::InstanceId, instance::Kind,
+    lease::CLOCK_MARGIN, options::OptionPolicy, settings::Settings,
 };
 use nommer_encoder::{
     daemon::{Daemon, Stop},
@@ -93,7 +93,12 @@ async fn run(args: Args) -> anyhow::Result<()> {
         },
         margin: CLOCK_MARGIN,
         // Type and market as the settings expect them, until the instance tells its own.
-        kind: Kind::new(None, None, settings.fleet.jobs_per_instance, &settings.prices),
+        kind: Kind::new(
+            None,
+            None,
+            settings.fleet.jobs_per_instance,
+            &settings.prices,
+        ),
     };
     let daemon = Daemon {
         worker: Arc::new(worker),

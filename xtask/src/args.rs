@@ -13,12 +13,26 @@ use crate::dist::{Arch, Dist};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     Help,
-    Test { only: Vec<String> },
-    Demo { args: Vec<OsString> },
-    Bench { only: Vec<String>, write: bool },
+    Test {
+        only: Vec<String>,
+    },
+    Demo {
+        args: Vec<OsString>,
+    },
+    Bench {
+        only: Vec<String>,
+        write: bool,
+    },
     Dist(Dist),
-    Measure { argv: Vec<OsString> },
-    PlanMoov { file: PathBuf, count: u32 },
+    Measure {
+        argv: Vec<OsString>,
+    },
+    PlanMoov {
+        file: PathBuf,
+        count: u32,
+    },
+    /// Plan a tick of scale, for the benchmark.
+    PlanScale,
 }
 
 /// Reads the arguments that follow the program's name.
@@ -47,6 +61,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task> {
             ensure!(!args.is_empty(), "`measure` needs a program to run");
             Ok(Task::Measure { argv: args })
         }
+        Some("plan-scale") => Ok(Task::PlanScale),
         Some("plan-moov") => {
             let [file, count] = &args[..] else {
                 bail!("`plan-moov` needs a file and a count");
