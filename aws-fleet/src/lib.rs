@@ -124,7 +124,7 @@ impl Ec2Fleet {
             .map_err(SdkError::into_service_error)
             .map_err(|error| match error.code() {
                 Some(code) => refusal::sort(code, error.message().unwrap_or_default()),
-                None => LaunchError::Failed(describe(&error)),
+                None => LaunchError::Unanswered(describe(&error)),
             })?;
         let launched = answer
             .instances()

@@ -25,6 +25,14 @@ const LIMIT_REACHED: [&str; 7] = [
     "Throttling",
 ];
 
+/// EC2 broke down over the request, which may have been carried out.
+const UNANSWERED: [&str; 4] = [
+    "InternalError",
+    "InternalFailure",
+    "ServiceUnavailable",
+    "Unavailable",
+];
+
 /// What an error code means for a launch.
 pub(crate) fn sort(code: &str, message: &str) -> LaunchError {
     let words = format!("{code}: {message}");
@@ -32,6 +40,8 @@ pub(crate) fn sort(code: &str, message: &str) -> LaunchError {
         LaunchError::NoCapacity(words)
     } else if LIMIT_REACHED.contains(&code) {
         LaunchError::LimitReached(words)
+    } else if UNANSWERED.contains(&code) {
+        LaunchError::Unanswered(words)
     } else {
         LaunchError::Failed(match hint(code) {
             Some(hint) => format!("{words} ({hint})"),
@@ -66,7 +76,8 @@ pub(crate) fn gravest(errors: Vec<LaunchError>) -> LaunchError {
     let rank = |error: &LaunchError| match error {
         LaunchError::NoCapacity(_) => 0,
         LaunchError::LimitReached(_) => 1,
-        LaunchError::Failed(_) => 2,
+        LaunchError::Unanswered(_) => 2,
+        LaunchError::Failed(_) => 3,
     };
     errors.into_iter().max_by_key(rank).unwrap_or_else(|| {
         LaunchError::Failed("EC2 launched nothing and did not say why".to_owned())
@@ -83,6 +94,7 @@ mod tests {
             ("InsufficientInstanceCapacity", "no capacity"),
             ("VcpuLimitExceeded", "a limit is reached"),
             ("UnauthorizedOperation", "the launch failed"),
+            ("InternalError", "no answer"),
             ("SomethingNew", "the launch failed"),
         ] {
             let words = sort(code, "why").to_string();

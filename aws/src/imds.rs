@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_config::imds::client::{Client, error::ImdsError};
-use nommer_core::{id::InstanceId, ports::StoreError};
+use nommer_core::{id::InstanceId, money::Market, ports::StoreError};
 
 use crate::fault::unreadable;
 
@@ -59,6 +59,26 @@ impl Imds {
         id.as_ref()
             .parse()
             .map_err(|_invalid| unreadable(WHAT, "the answer is no instance's id"))
+    }
+
+    /// What EC2 calls this kind of machine, if it says so.
+    pub async fn instance_type(&self) -> Option<String> {
+        self.text("/latest/meta-data/instance-type").await
+    }
+
+    /// How this instance was bought, if EC2 says so.
+    pub async fn market(&self) -> Option<Market> {
+        let bought = self.text("/latest/meta-data/instance-life-cycle").await?;
+        match bought.as_str() {
+            "spot" => Some(Market::Spot),
+            "on-demand" => Some(Market::OnDemand),
+            _ => None,
+        }
+    }
+
+    async fn text(&self, path: &str) -> Option<String> {
+        let found = self.client.get(path).await.ok()?;
+        Some(found.as_ref().to_owned())
     }
 
     /// Waits for a notice, for as long as it takes. A service that does not answer is asked again.

@@ -60,6 +60,22 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Jobs(JobsCommand),
 
+    /// Show the fleet, why it is as large as it is, and what it has cost; pause it, drain encoders.
+    #[command(
+        after_help = "Examples:\n  nommer fleet\n  nommer fleet pause --minutes 30\n  nommer fleet drain --all"
+    )]
+    Fleet {
+        /// What to do. Default: status.
+        #[command(subcommand)]
+        command: Option<FleetCommand>,
+    },
+
+    /// Estimate the time and the price of a job without running it.
+    #[command(
+        after_help = "Examples:\n  nommer estimate clip.mov --preset web-mp4-1080p\n  nommer estimate --duration 3600"
+    )]
+    Estimate(EstimateArgs),
+
     /// List the presets.
     Presets,
 
@@ -98,6 +114,10 @@ pub(crate) enum Command {
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct DevArgs {
+    /// Give encoder processes the boot time and the price of a cloud instance, to see the fleet at work.
+    #[arg(long)]
+    pub(crate) simulate_fleet: bool,
+
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<String>,
@@ -162,6 +182,10 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) external_id: Option<String>,
 
+    /// End the job when it has cost more US dollars than this.
+    #[arg(long, value_name = "USD")]
+    pub(crate) max_cost: Option<f64>,
+
     /// Stay until the job has ended; exit with 5 if it ended badly.
     #[arg(short, long)]
     pub(crate) wait: bool,
@@ -188,6 +212,45 @@ pub(crate) struct SimulateArgs {
     /// Plot the instances of the first day over time, as FILE with the workload in its name.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FleetCommand {
+    /// Show state, last decision with its reason, instances and cost.
+    Status,
+    /// Launch nothing; encoders finish the jobs they have, take no more and end.
+    Pause {
+        /// Go on by itself after so many minutes. Default: when you resume.
+        #[arg(long)]
+        minutes: Option<u32>,
+    },
+    /// Go on.
+    Resume,
+    /// Let an encoder finish the jobs it has, take no more and end.
+    Drain {
+        /// The encoder; `nommer fleet` lists them.
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        id: Option<String>,
+
+        /// Every encoder. Launches go on; to stop them too, pause the fleet.
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EstimateArgs {
+    /// The file to encode; its length is looked up here.
+    #[arg(required_unless_present = "duration")]
+    pub(crate) source: Option<PathBuf>,
+
+    /// The preset; see `nommer presets`.
+    #[arg(short, long, default_value = nommer_core::presets::DEFAULT)]
+    pub(crate) preset: String,
+
+    /// Seconds of media, for a source that is not at hand.
+    #[arg(long, value_name = "SECONDS", conflicts_with = "source")]
+    pub(crate) duration: Option<f64>,
 }
 
 #[derive(Debug, Subcommand)]

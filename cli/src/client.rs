@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use nommer_core::{
-    api::{DeliveryView, JobView, Page, Problem},
+    api::{DeliveryView, EncoderView, Estimate, FleetView, JobView, Page, Problem},
     job::StateName,
 };
 use reqwest::{Client as Http, RequestBuilder, Response};
@@ -100,6 +100,31 @@ impl Client {
                 .query(&[("job_id", id)]),
         )
         .await
+    }
+
+    pub(crate) async fn fleet(&self) -> Result<FleetView, Failure> {
+        self.json(self.http.get(self.url("/v1/fleet"))).await
+    }
+
+    pub(crate) async fn pause(&self, minutes: Option<u32>) -> Result<FleetView, Failure> {
+        let body = serde_json::json!({"minutes": minutes});
+        self.json(self.http.post(self.url("/v1/fleet/pause")).json(&body))
+            .await
+    }
+
+    pub(crate) async fn resume(&self) -> Result<FleetView, Failure> {
+        self.json(self.http.post(self.url("/v1/fleet/resume")))
+            .await
+    }
+
+    pub(crate) async fn drain(&self, id: &str) -> Result<EncoderView, Failure> {
+        let path = format!("/v1/encoders/{}/drain", segment(id));
+        self.json(self.http.post(self.url(&path))).await
+    }
+
+    pub(crate) async fn estimate(&self, body: &Value) -> Result<Estimate, Failure> {
+        self.json(self.http.post(self.url("/v1/estimates")).json(body))
+            .await
     }
 
     fn url(&self, path: &str) -> String {

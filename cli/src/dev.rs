@@ -35,6 +35,9 @@ use crate::{
     output::Output,
 };
 
+/// What `--simulate-fleet` takes an encoder process for, unless the settings say otherwise.
+const SIMULATED_TYPE: &str = "c7i.large";
+
 /// Pause between two runs of prune: a dead encoder's job waits for its lease and this.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -84,6 +87,9 @@ fn overridden(mut settings: Settings, args: &DevArgs) -> Result<Settings, Failur
             .validate()
             .map_err(|error| Failure::usage(error.to_string()))?;
     }
+    if args.simulate_fleet {
+        simulate_fleet(&mut settings);
+    }
     settings.network.allow_private_network |= args.allow_private_network;
     if let Some(Some(file)) = &args.demo {
         // Whoever names a file here wants it to be read, wherever it lies.
@@ -94,6 +100,24 @@ fn overridden(mut settings: Settings, args: &DevArgs) -> Result<Settings, Failur
             .extend(file.parent().map(Path::to_owned));
     }
     Ok(settings)
+}
+
+/// Lets encoder processes boot, cost and idle as cloud instances do. What the user set stays.
+fn simulate_fleet(settings: &mut Settings) {
+    let (own, cloud) = (Settings::local(), Settings::default());
+    if settings.fleet.boot_time == own.fleet.boot_time {
+        settings.fleet.boot_time = cloud.fleet.boot_time;
+        settings.fleet.billed_boot = cloud.fleet.billed_boot;
+    }
+    if settings.fleet.max == own.fleet.max {
+        settings.fleet.max = cloud.fleet.max;
+    }
+    if settings.prices.instance_type == own.prices.instance_type {
+        settings.prices.instance_type = Some(SIMULATED_TYPE.to_owned());
+    }
+    if settings.local.boot_delay.is_zero() {
+        settings.local.boot_delay = settings.fleet.boot_time;
+    }
 }
 
 /// Runs the demo if there is one, and waits until the system is to stop.
@@ -214,6 +238,7 @@ impl System {
             backend: Arc::clone(&self.local),
             signal: self.signal.clone(),
             rules: self.rules.clone(),
+            settings: self.settings.clone(),
         });
         let address = listener
             .local_addr()
@@ -234,13 +259,13 @@ impl System {
 
     fn scale_loop(&self) -> impl Future<Output = ()> + use<> {
         let (local, fleet) = (Arc::clone(&self.local), Arc::clone(&self.fleet));
-        let (settings, signal) = (self.settings.fleet.clone(), self.signal.clone());
+        let (settings, signal) = (self.settings.clone(), self.signal.clone());
         async move {
             loop {
                 if let Err(error) = scale(&*local, &*fleet, &settings, Timestamp::now()).await {
                     ::tracing::warn!(error = ?error, "a run of scale failed; the next one comes");
                 }
-                tokio::time::timeout(settings.scale_interval, signal.woken())
+                tokio::time::timeout(settings.fleet.scale_interval, signal.woken())
                     .await
                     .ok();
             }
@@ -256,7 +281,6 @@ impl System {
         let policy = PrunePolicy {
             lease_margin: Duration::ZERO,
             abandon_after: self.settings.jobs.abandon_after,
-            paused: false,
             silence: self.settings.encoder.lease * 2,
         };
         async move {

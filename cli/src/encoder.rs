@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use nommer_aws::{S3Options, S3Storage};
 use nommer_core::{
-    address::NetworkRules, error::JobError, fleet::idle_limit, id::InstanceId,
+    address::NetworkRules, error::JobError, fleet::idle_limit, id::InstanceId, instance::Kind,
     options::OptionPolicy, settings::Settings,
 };
 use nommer_encoder::{
@@ -77,6 +77,12 @@ pub(crate) async fn run() -> Result<(), Failure> {
         },
         // All processes of one machine have one clock.
         margin: Duration::ZERO,
+        kind: Kind::new(
+            settings.prices.instance_type.clone(),
+            Some(settings.prices.market),
+            settings.fleet.jobs_per_instance,
+            &settings.prices,
+        ),
     };
     let daemon = Daemon {
         worker: Arc::new(worker),
@@ -85,6 +91,8 @@ pub(crate) async fn run() -> Result<(), Failure> {
     };
     let stop = Stop::default();
     tokio::spawn(listen(stop.clone()));
+    let booting = tokio::time::sleep(settings.local.boot_delay);
+    stop.drain.run_until_cancelled(booting).await;
     Ok(daemon.run(stop).await.context("run the encoder")?)
 }
 

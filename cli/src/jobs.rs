@@ -12,6 +12,7 @@ use crate::{
     args::JobsCommand,
     client::Client,
     failure::Failure,
+    fleet::usd,
     output::{Output, table},
     watch::{conclude, describe, until_ended},
 };
@@ -119,7 +120,11 @@ fn row(job: &JobView) -> Vec<String> {
 
 /// How long ago, in the one unit that says most.
 fn age(since: Timestamp) -> String {
-    let seconds = elapsed(Timestamp::now(), since).as_secs();
+    in_one_unit(elapsed(Timestamp::now(), since).as_secs())
+}
+
+/// A time in the one unit that says most.
+pub(crate) fn in_one_unit(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds}s"),
         60..3_600 => format!("{}m", seconds / 60),
@@ -140,6 +145,7 @@ fn page(job: &JobView) -> String {
             age(job.created_at)
         ),
         format!("attempts     {}", job.attempts),
+        format!("cost         {}", usd(job.cost.usd)),
     ];
     lines.extend(
         job.outputs

@@ -8,9 +8,9 @@ use crate::{
     args::{Cli, Command, DevArgs},
     client::Client,
     config::Config,
-    dev, doctor, encode, encoder,
+    dev, doctor, encode, encoder, estimate,
     failure::Failure,
-    jobs, migrate, options,
+    fleet, jobs, migrate, options,
     output::{self, Output, table},
     simulate, submit, tracing,
 };
@@ -39,6 +39,8 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             }
             Command::Submit(args) => submit::run(&args, &client()?, output).await,
             Command::Jobs(command) => jobs::run(&command, &client()?, output).await,
+            Command::Fleet { command } => fleet::run(command.as_ref(), &client()?, output).await,
+            Command::Estimate(args) => estimate::run(&args, &config, &client()?, output).await,
             Command::Presets => list_presets(output),
             Command::Options => options::run(output),
             Command::Doctor => doctor::run(&config, output).await,

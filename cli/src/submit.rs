@@ -52,6 +52,9 @@ fn body(args: &SubmitArgs) -> Result<Value, Failure> {
     if let Some(url) = &args.notify {
         body["notify_url"] = json!(url);
     }
+    if let Some(usd) = args.max_cost {
+        body["max_cost_usd"] = json!(usd);
+    }
     if let Some(id) = &args.external_id {
         body["external_id"] = json!(id);
     }

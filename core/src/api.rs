@@ -1,5 +1,9 @@
 //! What `/v1` shows: the JSON shapes that the server writes and the command line reads. Additive changes only.
 
+mod fleet;
+
+pub use fleet::{CostView, EncoderState, EncoderView, Estimate, FleetState, FleetView, GONE_SHOWN};
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -51,6 +55,9 @@ pub struct JobView {
     pub warnings: Vec<Warning>,
     /// Why it failed, if it did.
     pub error: Option<JobError>,
+    /// What it has cost.
+    #[serde(default)]
+    pub cost: CostView,
     /// Who works on it.
     pub encoder_id: Option<InstanceId>,
     /// When it was submitted.
@@ -105,8 +112,9 @@ impl Timings {
     }
 }
 
-impl From<&Job> for JobView {
-    fn from(job: &Job) -> Self {
+impl JobView {
+    /// The job as it is at `now`.
+    pub fn new(job: &Job, now: Timestamp) -> Self {
         Self {
             object: "job".to_owned(),
             id: job.id.clone(),
@@ -128,6 +136,10 @@ impl From<&Job> for JobView {
             },
             warnings: job.report.warnings.clone(),
             error: job.error().cloned(),
+            cost: CostView {
+                usd: job.cost.usd(now),
+                max_usd: job.spec.max_cost_usd,
+            },
             encoder_id: job.state.lease().map(|lease| lease.token.instance.clone()),
             created_at: job.created_at,
             started_at: job.started_at,

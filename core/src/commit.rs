@@ -1,6 +1,10 @@
-//! Read, apply, write, then carry out: the one way in which any part of the system changes a job.
+//! Read, apply, write, then carry out: the one way in which any part of the system changes a job, or what belongs to another part.
 //!
 //! The write comes before every message. A message that cannot be sent is no failure: prune sends it again.
+
+mod fleet;
+
+pub use fleet::{amend_fleet, request_drain, request_drain_of_all};
 
 use jiff::Timestamp;
 

@@ -6,16 +6,18 @@
 
 mod breaker;
 mod demand;
+mod expect;
 mod idle;
 mod record;
 mod settings;
 
 pub use breaker::{Breaker, LAUNCH_RETRY_MAX, LAUNCH_RETRY_MIN, Refusals, UNPROVEN_LAUNCHES};
 pub use demand::ASSUMED_WORK;
+pub use expect::{attempt_time, expected_work, modeled_work, remaining_work, waiting_job};
 pub use idle::{LEGACY_IDLE, MIN_IDLE, idle_limit, may_drain};
 pub use record::{
     Decision, FleetRecord, LISTING_GRACE, RESERVATION_PATIENCE, Reservation, ReservationState,
-    SeenInstance,
+    SeenInstance, Standstill,
 };
 pub use settings::{
     Budget, BudgetAction, FleetSettings, IdleTimeout, MAX_INSTANCES, MAX_JOBS_PER_INSTANCE, Policy,
@@ -42,12 +44,29 @@ pub struct Observation {
     pub instances: Vec<InstanceView>,
     /// Mean work of recent jobs on one job slot, used for jobs that are not probed yet.
     pub average_work: Option<Duration>,
-    /// What the fleet has cost since the month began, in US dollars.
-    pub month_to_date_usd: f64,
-    /// Price of one more instance for one hour, in US dollars; zero when nothing is billed.
-    pub instance_hour_usd: f64,
+    /// What the fleet has cost, costs and may cost.
+    pub money: Money,
     /// What the fleet record allows at present; see [`FleetRecord::hold`].
     pub hold: Option<Hold>,
+}
+
+/// What the fleet has cost, costs and may cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Money {
+    /// The guard.
+    pub budget: Budget,
+    /// What the fleet has cost since the month began, in US dollars; none if a price of it is not known.
+    pub month_to_date_usd: Option<f64>,
+    /// Price of one more instance for one hour, in US dollars: zero when nothing is billed, none when it is not known.
+    pub instance_hour_usd: Option<f64>,
+}
+
+impl Money {
+    /// Whether the budget holds launches back altogether.
+    pub fn is_spent(&self) -> bool {
+        let spent = |usd| self.budget.is_spent(usd);
+        self.budget.limit().is_some() && self.month_to_date_usd.is_some_and(spent)
+    }
 }
 
 /// A job that waits.
@@ -138,8 +157,20 @@ pub fn plan_scale(seen: &Observation, settings: &FleetSettings, now: Timestamp) 
         words.push(format!("to keep the minimum {}", settings.min));
     }
     words.extend(cap.map(|cap| describe(cap, seen, settings)));
-    let budget = &settings.budget;
-    if budget.action == BudgetAction::Warn && budget.is_spent(seen.month_to_date_usd) {
+    if let (None, Some(hold)) = (cap, &seen.hold)
+        && hold.launches == 0
+        && !seen.waiting.is_empty()
+    {
+        // It matters to those who wait even if the plan launches nothing anyway.
+        words.push(hold.because.clone());
+    }
+    let Money {
+        budget,
+        month_to_date_usd,
+        ..
+    } = &seen.money;
+    let warns = budget.action == BudgetAction::Warn;
+    if warns && month_to_date_usd.is_some_and(|usd| budget.is_spent(usd)) {
         words.push(format!("although the {budget} is spent"));
     }
     ScalePlan {
@@ -158,7 +189,7 @@ fn lowest_cap(seen: &Observation, settings: &FleetSettings, wish: u32) -> (u32, 
         (enabled, Cap::Disabled),
         (settings.max.saturating_sub(alive), Cap::Maximum),
         (held, Cap::Hold),
-        (affordable(seen, settings, wish), Cap::Budget),
+        (affordable(seen, wish), Cap::Budget),
         (settings.launch_limit, Cap::LaunchLimit),
     ];
     let lowest = caps.into_iter().min_by_key(|&(limit, _)| limit);
@@ -171,17 +202,24 @@ fn lowest_cap(seen: &Observation, settings: &FleetSettings, wish: u32) -> (u32, 
 /// How many of the wished launches the budget bears, when every live instance is given one more hour.
 ///
 /// Looking an hour ahead is what keeps a burst near the end of the budget from running far beyond it.
-fn affordable(seen: &Observation, settings: &FleetSettings, wish: u32) -> u32 {
-    let Some(monthly_usd) = settings.budget.limit() else {
+///
+/// What is not known cannot be afforded.
+fn affordable(seen: &Observation, wish: u32) -> u32 {
+    let Some(monthly_usd) = seen.money.budget.limit() else {
         return wish;
     };
-    if settings.budget.is_spent(seen.month_to_date_usd) {
+    let (Some(spent_usd), Some(hour_usd)) =
+        (seen.money.month_to_date_usd, seen.money.instance_hour_usd)
+    else {
+        return 0;
+    };
+    if seen.money.is_spent() {
         return 0;
     }
     let alive = count(seen.instances.len());
     let fits = |launch: u32| {
         let hours = f64::from(alive) + f64::from(launch);
-        seen.month_to_date_usd + hours * seen.instance_hour_usd <= monthly_usd
+        spent_usd + hours * hour_usd <= monthly_usd
     };
     (1..=wish)
         .take_while(|&launch| fits(launch))
@@ -195,13 +233,25 @@ fn describe(cap: Cap, seen: &Observation, settings: &FleetSettings) -> String {
     match cap {
         Cap::Maximum => format!("capped by maximum {}", settings.max),
         Cap::LaunchLimit => format!("capped by launch limit {}", settings.launch_limit),
-        Cap::Budget => format!("capped by the {}", settings.budget),
+        Cap::Budget => capped_by_budget(&seen.money),
         Cap::Disabled => "as launches are off (fleet.enabled)".to_owned(),
         Cap::Hold => seen
             .hold
             .as_ref()
             .map(|hold| hold.because.clone())
             .unwrap_or_default(),
+    }
+}
+
+fn capped_by_budget(money: &Money) -> String {
+    let budget = money.budget;
+    match (money.month_to_date_usd, money.instance_hour_usd) {
+        (Some(spent_usd), Some(_)) => {
+            format!("capped by the {budget}, of which {spent_usd:.2} are spent")
+        }
+        (None, _) | (_, None) => {
+            format!("capped by the {budget}, as the price of an instance is not known")
+        }
     }
 }
 

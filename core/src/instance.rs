@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{InstanceId, JobId};
+use crate::{
+    id::{InstanceId, JobId},
+    money::{Market, PriceSettings, WorkAverage},
+};
 
 /// Where an instance is in its life.
 ///
@@ -20,7 +23,7 @@ pub enum InstanceState {
 }
 
 /// One instance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Instance {
     /// Its name.
     pub id: InstanceId,
@@ -40,6 +43,43 @@ pub struct Instance {
     /// The version of FFmpeg that it has.
     #[serde(default)]
     pub ffmpeg_version: Option<String>,
+    /// What kind of machine it is, by the cloud's name; none if it does not know.
+    #[serde(default)]
+    pub instance_type: Option<String>,
+    /// How it was bought; none if it does not know.
+    #[serde(default)]
+    pub market: Option<Market>,
+    /// How long its jobs took.
+    #[serde(default)]
+    pub work: Option<WorkAverage>,
+}
+
+/// What an encoder knows of the machine that it runs on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kind {
+    /// The cloud's name for it.
+    pub instance_type: Option<String>,
+    /// How it was bought.
+    pub market: Option<Market>,
+    /// US dollars an hour for one of its job slots; none if the price is not known.
+    pub slot_hour_usd: Option<f64>,
+}
+
+impl Kind {
+    /// A machine that tells this much of itself and runs `slots` jobs at once.
+    pub fn new(
+        instance_type: Option<String>,
+        market: Option<Market>,
+        slots: u32,
+        prices: &PriceSettings,
+    ) -> Self {
+        let hourly = prices.hourly_of(instance_type.as_deref(), market);
+        Self {
+            slot_hour_usd: hourly.map(|usd| usd / f64::from(slots.max(1))),
+            instance_type,
+            market,
+        }
+    }
 }
 
 impl Instance {

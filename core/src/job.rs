@@ -31,6 +31,7 @@ pub use state::{JobState, Stage, StateName};
 use crate::{
     error::{JobError, Warning},
     id::JobId,
+    money::JobCost,
     progress::Progress,
     sealed::SealedSecrets,
     spec::JobSpec,
@@ -89,6 +90,9 @@ pub struct Job {
     /// The newest state changes, oldest first.
     #[serde(default)]
     pub history: Vec<StateChange>,
+    /// What it has cost.
+    #[serde(default)]
+    pub cost: JobCost,
 }
 
 /// What the encoder of the present attempt found and decided before it encodes.
@@ -181,6 +185,7 @@ impl Job {
             report: Report::default(),
             outputs: Vec::new(),
             history: Vec::new(),
+            cost: JobCost::default(),
         };
         job.record_change(None, now);
         job.resend_at = Some(crate::lease::later(now, apply::RESEND_AFTER));

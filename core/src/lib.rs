@@ -27,6 +27,7 @@ pub mod sniff;
 
 pub mod fleet;
 pub mod instance;
+pub mod money;
 pub mod notify;
 pub mod prune;
 pub mod simulate;

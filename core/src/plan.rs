@@ -19,6 +19,11 @@ pub const OUTPUT_FILE: &str = "output";
 /// Work of an analysis pass compared with the last pass: x264's fast first pass takes about half as long.
 const ANALYSIS_WEIGHT: f64 = 0.5;
 
+/// The share of pass `number` in the whole work, in no particular unit, when `last` is the number of the last pass.
+pub(crate) fn pass_weight(number: usize, last: usize) -> f64 {
+    if number == last { 1.0 } else { ANALYSIS_WEIGHT }
+}
+
 /// All FFmpeg runs of one attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -56,14 +61,14 @@ pub fn plan(
     };
     let mut passes = Vec::new();
     for (number, pass) in spec.passes.iter().enumerate() {
-        let (end, weight) = if number == last {
-            (format!("file:{OUTPUT_FILE}"), 1.0)
+        let end = if number == last {
+            format!("file:{OUTPUT_FILE}")
         } else {
-            ("/dev/null".to_owned(), ANALYSIS_WEIGHT)
+            "/dev/null".to_owned()
         };
         passes.push(Pass {
             args: planner.args(pass, end)?,
-            weight,
+            weight: pass_weight(number, last),
         });
     }
     Ok(Plan {

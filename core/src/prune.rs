@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::Timestamp;
 
 use crate::{
-    fleet::{BOOT_DEADLINE, FleetRecord},
+    fleet::{BOOT_DEADLINE, FleetRecord, Standstill},
     id::{InstanceId, JobId},
     instance::{Instance, InstanceState},
     job::{Job, JobState},
@@ -20,8 +20,6 @@ pub struct PrunePolicy {
     pub lease_margin: Duration,
     /// A job of which nothing was heard for so long is given up.
     pub abandon_after: Duration,
-    /// The clock of `abandon_after` stands still: nobody is meant to work on jobs now.
-    pub paused: bool,
     /// An instance that was silent for so long is dead.
     pub silence: Duration,
 }
@@ -32,7 +30,6 @@ impl PrunePolicy {
         Self {
             lease_margin: CLOCK_MARGIN,
             abandon_after: settings.jobs.abandon_after,
-            paused: false,
             silence: settings.encoder.lease * 2,
         }
     }
@@ -51,17 +48,18 @@ pub enum PruneAction {
     Terminate(InstanceId),
 }
 
-/// Plans the repairs.
+/// Plans the repairs. The clock of `abandon_after` stands still with the fleet: nobody is meant to work on jobs then.
 pub fn plan_prune(
     jobs: &[Job],
     instances: &[Instance],
+    standstill: &Standstill,
     policy: &PrunePolicy,
     now: Timestamp,
 ) -> Vec<PruneAction> {
     let mut holders = BTreeSet::new();
     let mut actions = Vec::new();
     for job in jobs {
-        if !policy.paused && elapsed(now, job.heard_at) >= policy.abandon_after {
+        if standstill.silence(job.heard_at, now) >= policy.abandon_after {
             actions.push(PruneAction::Abandon(job.id.clone()));
             continue;
         }

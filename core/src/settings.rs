@@ -7,7 +7,11 @@ use std::{path::PathBuf, time::Duration};
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as friendly;
 use serde::{Deserialize, Serialize};
 
-use crate::{fleet::FleetSettings, notify::NotifyFormat};
+use crate::{
+    fleet::{Budget, FleetSettings, SettingsError},
+    money::{LOCAL_TYPE, PriceSettings},
+    notify::NotifyFormat,
+};
 
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +23,10 @@ pub struct Settings {
     pub local: LocalSettings,
     /// How many encoders, and when.
     pub fleet: FleetSettings,
+    /// How much they may cost.
+    pub budget: Budget,
+    /// What instances cost.
+    pub prices: PriceSettings,
     /// Limits of jobs.
     pub jobs: JobSettings,
     /// The encoder daemon.
@@ -57,6 +65,9 @@ pub struct LocalSettings {
     pub data_dir: Option<PathBuf>,
     /// Folders under which `file://` is served, beside the current folder and `media` in the data folder.
     pub allowed_folders: Vec<PathBuf>,
+    /// An encoder process waits so long before it takes jobs, as an instance that boots would: for trying out the fleet.
+    #[serde(with = "friendly")]
+    pub boot_delay: Duration,
 }
 
 /// `[jobs]`
@@ -201,6 +212,15 @@ pub struct SettingError {
     pub problem: String,
 }
 
+impl From<SettingsError> for SettingError {
+    fn from(error: SettingsError) -> Self {
+        Self {
+            field: error.field,
+            problem: error.problem,
+        }
+    }
+}
+
 impl Settings {
     /// The defaults of local mode: a heartbeat costs next to nothing on one machine, so progress is fresher and a dead encoder is
     /// noticed sooner; starting a process costs next to nothing too, so an idle one need not wait long.
@@ -213,6 +233,7 @@ impl Settings {
         // A look costs next to nothing here, and nobody else wakes scale when an encoder gives a job back.
         settings.fleet.scale_interval = Duration::from_secs(2);
         settings.fleet.max = 1;
+        settings.prices.instance_type = Some(LOCAL_TYPE.to_owned());
         settings.legacy.allow_anonymous = true;
         settings
     }
@@ -225,10 +246,15 @@ impl Settings {
                 problem: problem.to_owned(),
             })
         };
-        self.fleet.validate().map_err(|error| SettingError {
-            field: error.field,
-            problem: error.problem,
-        })?;
+        self.fleet.validate()?;
+        self.budget.validate()?;
+        self.prices.validate()?;
+        if self.budget.limit().is_some() && self.prices.expected().is_none() {
+            return refuse(
+                "budget.monthly_usd",
+                "can only be kept if the price of an instance is known: set prices.instance_type",
+            );
+        }
         if self.server.listen.parse::<std::net::SocketAddr>().is_err() {
             return refuse(
                 "server.listen",
@@ -268,6 +294,22 @@ mod tests {
         let mut settings = Settings::default();
         settings.encoder.lease = Duration::from_secs(30);
         assert_eq!(settings.validate().unwrap_err().field, "encoder.lease");
+        let mut settings = Settings::default();
+        settings.budget.monthly_usd = Some(-5.0);
+        assert_eq!(settings.validate().unwrap_err().field, "budget.monthly_usd");
+        settings.budget.monthly_usd = Some(5.0);
+        let unknown = settings.validate().unwrap_err();
+        assert_eq!(
+            unknown.field, "budget.monthly_usd",
+            "a budget without prices cannot be kept"
+        );
+        settings.prices.instance_type = Some("c7g.large".to_owned());
+        settings.validate().unwrap();
+        settings.prices.instance_type = Some("c7g.lrage".to_owned());
+        assert_eq!(
+            settings.validate().unwrap_err().field,
+            "prices.instance_type"
+        );
         assert!(serde_json::from_str::<Settings>(r#"{"encoder":{"haertbeat":"5s"}}"#).is_err());
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::Checked;
 pub use legacy::parse_legacy;
-pub use v1::parse_v1;
+pub use v1::{EstimateRequest, parse_estimate, parse_v1};
 
 use crate::{
     address::NetworkRules,
@@ -54,6 +54,12 @@ pub struct JobSpec {
     pub metadata: BTreeMap<String, String>,
     /// How often the job may be tried.
     pub max_attempts: u32,
+    /// The most that it may cost, in US dollars.
+    #[serde(default)]
+    pub max_cost_usd: Option<f64>,
+    /// Seconds of media in the source, as the caller says: for estimates only.
+    #[serde(default)]
+    pub duration_seconds: Option<f64>,
 }
 
 /// One FFmpeg run as the caller wrote it.

@@ -55,6 +55,7 @@ pub(crate) fn claim(by: &str) -> Event {
         instance: instance(by),
         lease: LEASE,
         margin: Duration::ZERO,
+        slot_hour_usd: Some(0.36),
     }
 }
 

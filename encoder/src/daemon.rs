@@ -12,9 +12,12 @@ use std::{
 
 use jiff::Timestamp;
 use nommer_core::{
+    fleet::{attempt_time, modeled_work},
     id::JobId,
     instance::{Instance, InstanceState},
-    ports::{Backend, Delivery, FleetStore, JobQueue, StoreError, Version},
+    job::JobState,
+    money::WorkAverage,
+    ports::{Backend, Delivery, FleetStore, JobQueue, JobStore, StoreError, Version},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -64,6 +67,7 @@ pub struct Daemon<B, R, C> {
 #[derive(Debug)]
 struct Shared {
     jobs: Mutex<BTreeSet<JobId>>,
+    work: Mutex<Option<WorkAverage>>,
     stop: Stop,
 }
 
@@ -72,6 +76,7 @@ impl<B: Backend, R: Runner, C: Clock> Daemon<B, R, C> {
     pub async fn run(self, stop: Stop) -> Result<(), StoreError> {
         let shared = Arc::new(Shared {
             jobs: Mutex::default(),
+            work: Mutex::default(),
             stop,
         });
         let mut row = loop {
@@ -88,6 +93,9 @@ impl<B: Backend, R: Runner, C: Clock> Daemon<B, R, C> {
                 }
             }
         };
+        if row.instance.drain_requested {
+            shared.stop.drain.cancel();
+        }
         let jobs = TaskTracker::new();
         let taking = self.take_jobs(&shared, &jobs);
         row.beat_while(taking, &self.worker, &shared, InstanceState::Ready)
@@ -182,9 +190,21 @@ async fn work<B: Backend, R: Runner, C: Clock>(
         tracing::warn!(job.id = %id, error = ?error, "the job table did not answer");
     }
     if first {
+        learn(&*worker.backend, &id, &shared.work).await;
         shared.jobs.lock().expect("no holder panics").remove(&id);
     }
     drop(slot);
+}
+
+/// Takes a finished job into the averages. Without an answer of the table, it is not in them.
+async fn learn<B: Backend>(backend: &B, id: &JobId, work: &Mutex<Option<WorkAverage>>) {
+    let Ok(Some((job, _))) = backend.store().get(id).await else {
+        return;
+    };
+    if let (JobState::Finished, Some(taken)) = (&job.state, attempt_time(&job, Timestamp::now())) {
+        let mut work = work.lock().expect("no holder panics");
+        *work = Some(WorkAverage::with(*work, taken, modeled_work(&job)));
+    }
 }
 
 /// The instance's row in the table.
@@ -208,6 +228,9 @@ impl Row {
             beat_at: now,
             drain_requested: false,
             ffmpeg_version: None,
+            instance_type: worker.kind.instance_type.clone(),
+            market: worker.kind.market,
+            work: None,
         };
         let mut row = Self {
             instance,
@@ -215,6 +238,8 @@ impl Row {
         };
         // A daemon that starts again on the same instance takes over its old row.
         row.reread(worker).await?;
+        let (fleet, _) = worker.backend.store().fleet().await?;
+        row.instance.drain_requested |= fleet.paused(now).is_some();
         row.version = worker
             .backend
             .store()
@@ -265,6 +290,7 @@ impl Row {
     ) {
         self.instance.state = state;
         self.instance.beat_at = worker.clock.now();
+        self.instance.work = *shared.work.lock().expect("no holder panics");
         self.instance.jobs = shared
             .jobs
             .lock()

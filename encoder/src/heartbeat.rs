@@ -80,6 +80,10 @@ impl Heartbeat {
             .apply(&self.job_id, event, clock.now())
             .await
         {
+            Ok(Committed::Changed { job, .. }) if job.state.ended() => {
+                tracing::info!(job.id = %self.job_id, details = job.state_details(), "the attempt stops");
+                return Beat::Lost;
+            }
             Ok(Committed::Changed { .. } | Committed::Ignored(_)) => {}
             Ok(Committed::Denied(reason, _)) => {
                 tracing::info!(job.id = %self.job_id, %reason, "the attempt stops");

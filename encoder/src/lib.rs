@@ -13,6 +13,7 @@ pub mod worker;
 pub mod attempt;
 pub mod pipeline;
 mod steps;
+pub use steps::look_at_source;
 pub mod storage;
 pub mod workspace;
 

@@ -12,13 +12,15 @@ use anyhow::Context as _;
 use clap::Parser;
 use nommer_aws::{Aws, Environment, Imds, Notice, S3Options, S3Storage, Stack, load_config};
 use nommer_core::{
-    address::NetworkRules, error::JobError, fleet::idle_limit, id::InstanceId, lease::CLOCK_MARGIN,
-    options::OptionPolicy, settings::Settings,
+    address::NetworkRules, error::JobError, fleet::idle_limit, id::InstanceId, instance::Kind,
+    lease::CLOCK_MARGIN, money::Market, options::OptionPolicy, settings::Settings,
 };
 use nommer_encoder::{
+    clock::SystemClock,
     daemon::{Daemon, Stop},
     heartbeat::LeaseTimes,
     pipeline::Pipeline,
+    runner::Workshop,
     sandbox,
     storage::{ByScheme, Unserved},
     tools::Tools,
@@ -49,6 +51,9 @@ type Attempts = Result<Pipeline<ByScheme<Unserved, HttpSource, S3Storage>>, JobE
 struct Role {
     environment: Environment,
     instance: InstanceId,
+    /// What EC2 calls the machine, and how it was bought; none for a machine of one's own.
+    instance_type: Option<String>,
+    market: Option<Market>,
     idle_limit: Option<Duration>,
     /// Where notices come from, on an instance of EC2.
     imds: Option<Imds>,
@@ -81,17 +86,26 @@ async fn run(args: Args) -> anyhow::Result<()> {
         .with_context(|| format!("make a work folder under {}", args.work_dir.display()))?;
     let worker = Worker {
         backend: Arc::new(Aws::new(&sdk, &role.environment)),
-        pipeline: pipelines(
-            &settings,
-            S3Storage::new(&sdk, S3Options::from(&settings.storage)),
-        )?,
+        runner: Workshop {
+            pipeline: pipelines(
+                &settings,
+                S3Storage::new(&sdk, S3Options::from(&settings.storage)),
+            )?,
+            root,
+        },
+        clock: SystemClock,
         instance: role.instance,
-        root,
         times: LeaseTimes {
             heartbeat: settings.encoder.heartbeat,
             lease: settings.encoder.lease,
         },
         margin: CLOCK_MARGIN,
+        kind: Kind::new(
+            role.instance_type,
+            role.market,
+            settings.fleet.jobs_per_instance,
+            &settings.prices,
+        ),
     };
     let daemon = Daemon {
         worker: Arc::new(worker),
@@ -113,6 +127,8 @@ async fn launched() -> anyhow::Result<Role> {
     let fleet = &environment.settings.fleet;
     Ok(Role {
         instance: imds.instance_id().await?,
+        instance_type: imds.instance_type().await,
+        market: imds.market().await,
         idle_limit: idle_limit(fleet, fleet.billed_boot),
         imds: Some(imds),
         environment,
@@ -127,6 +143,8 @@ async fn helper(sdk: &nommer_aws::SdkConfig, name: &str) -> anyhow::Result<Role>
     Ok(Role {
         environment: Environment::of_stack(&stack)?,
         instance: InstanceId::local(Uuid::now_v7()),
+        instance_type: None,
+        market: None,
         idle_limit: None,
         imds: None,
     })

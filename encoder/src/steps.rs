@@ -11,7 +11,7 @@ use nommer_core::{
     error::{Code, JobError},
     job::Output,
     moov::{MoovError, ReadAt, Relocation, Segment, plan_relocation},
-    plan::{OUTPUT_FILE, Plan},
+    plan::{OUTPUT_FILE, Plan, SOURCE_FILE},
     probe::{Probe, probe_args},
     sniff::{SNIFF_BYTES, sniff as sniff_bytes},
 };
@@ -42,6 +42,16 @@ pub(crate) fn sniff(file: &Path) -> Result<&'static str, JobError> {
         JobError::new(Code::SourceUnreadable, "the source is not media of a kind that we take")
             .with_hint("playlists, scripts and raw streams are not taken; wrap the media in a container such as MP4 or Matroska")
     })
+}
+
+/// What ffprobe says of the source that lies in the work folder, under its name there.
+pub async fn look_at_source(
+    tools: &Tools,
+    work: &Workspace,
+    cancel: &CancellationToken,
+) -> Result<Probe, JobError> {
+    let demuxer = sniff(&work.file(SOURCE_FILE))?;
+    probe(tools, work, SOURCE_FILE, demuxer, cancel).await
 }
 
 /// What ffprobe says of a file in the work folder.

@@ -8,6 +8,7 @@ use nommer_core::{
     commit::Committed,
     error::{Code, JobError},
     id::InstanceId,
+    instance::Kind,
     job::{Denied, Event, Job, Output, StateChange, StateName},
     lease::{LeaseToken, elapsed, later},
     ports::{Backend, Delivery, JobQueue, Secrets, StoreError},
@@ -44,6 +45,8 @@ pub struct Worker<B, R, C> {
     pub times: LeaseTimes,
     /// How far clocks may disagree before a foreign lease counts as lapsed.
     pub margin: Duration,
+    /// What it knows of its machine.
+    pub kind: Kind,
 }
 
 impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
@@ -59,6 +62,7 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
             instance: self.instance.clone(),
             lease: self.times.lease,
             margin: self.margin,
+            slot_hour_usd: self.kind.slot_hour_usd,
         };
         let now = self.clock.now();
         match self

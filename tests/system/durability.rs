@@ -122,6 +122,7 @@ async fn a_process_that_claims() {
         instance: format!("i-{number}").parse().unwrap(),
         lease: Duration::from_secs(3_600),
         margin: Duration::from_secs(30),
+        slot_hour_usd: None,
     };
     for job in (0..jobs).map(id) {
         match local

@@ -13,14 +13,30 @@ use crate::dist::{Arch, Dist};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     Help,
-    Test { only: Vec<String> },
-    Demo { args: Vec<OsString> },
-    Simulate { args: Vec<OsString> },
+    Test {
+        only: Vec<String>,
+    },
+    Demo {
+        args: Vec<OsString>,
+    },
+    Simulate {
+        args: Vec<OsString>,
+    },
     Model,
-    Bench { only: Vec<String>, write: bool },
+    Bench {
+        only: Vec<String>,
+        write: bool,
+    },
     Dist(Dist),
-    Measure { argv: Vec<OsString> },
-    PlanMoov { file: PathBuf, count: u32 },
+    Measure {
+        argv: Vec<OsString>,
+    },
+    PlanMoov {
+        file: PathBuf,
+        count: u32,
+    },
+    /// Plan a tick of scale, for the benchmark.
+    PlanScale,
 }
 
 /// Reads the arguments that follow the program's name.
@@ -54,6 +70,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task> {
             ensure!(!args.is_empty(), "`measure` needs a program to run");
             Ok(Task::Measure { argv: args })
         }
+        Some("plan-scale") => Ok(Task::PlanScale),
         Some("plan-moov") => {
             let [file, count] = &args[..] else {
                 bail!("`plan-moov` needs a file and a count");

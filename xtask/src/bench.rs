@@ -7,6 +7,7 @@ mod encode;
 mod latency;
 pub(crate) mod measure;
 pub(crate) mod moov;
+pub(crate) mod planner;
 mod report;
 mod spawn;
 
@@ -49,7 +50,7 @@ struct Row {
 }
 
 /// All benchmarks.
-pub(crate) const BENCHES: [Bench; 4] = [
+pub(crate) const BENCHES: [Bench; 5] = [
     Bench {
         name: "spawn",
         run: |workspace| spawn::run(workspace).map(|rows| report::table(&rows)),
@@ -65,6 +66,10 @@ pub(crate) const BENCHES: [Bench; 4] = [
     Bench {
         name: "latency",
         run: latency::run,
+    },
+    Bench {
+        name: "planner",
+        run: planner::run,
     },
 ];
 

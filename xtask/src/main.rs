@@ -39,14 +39,15 @@ Usage: cargo xtask TASK
                                     alone run that one and print what happened; with --mutants hunt the planted
                                     bugs, with at most N seeds each
   model                             explore every state of the job protocol, for more jobs and encoders than `test` does
-  bench [--only NAME]... [--write]  measure what the documentation claims: spawn, encode, moov, latency;
-                                    --write puts the tables into docs/benchmarks.md
+  bench [--only NAME]... [--write]  measure what the documentation claims: spawn, encode, moov, latency,
+                                    planner; --write puts the tables into docs/benchmarks.md
   dist [--arch x86_64|arm64] [--output FOLDER] [--debug]
                                     build what a deployment uploads: Lambda zips, the encoder's tarball, checksums, into dist/;
                                     --debug builds as tests do
   measure PROGRAM [ARG]...          run one program and print what it cost: wall and CPU time in microseconds,
                                     peak memory in bytes, bytes written
   plan-moov FILE COUNT              plan the relocation of a file's moov box COUNT times: what the bench measures
+  plan-scale                        plan one tick of scale over a large backlog: what the bench measures
   help                              print this
 
 Steps and benchmarks run in the order listed. `test` and `demo` install FFmpeg with apt-get where they can.
@@ -77,6 +78,10 @@ fn run() -> Result<()> {
         Task::Dist(dist) => dist::run(&Workspace::from_env()?, &dist),
         Task::PlanMoov { file, count } => {
             println!("{} pieces", bench::moov::plan(&file, count)?.len());
+            Ok(())
+        }
+        Task::PlanScale => {
+            print!("{}", bench::planner::measure()?);
             Ok(())
         }
         Task::Measure { argv } => {

@@ -19,11 +19,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Breaker, FleetSettings, Hold, Refusals, ScalePlan, count};
-use crate::id::InstanceId;
+use crate::{
+    id::InstanceId,
+    money::{Spend, WorkAverage},
+};
 
 mod news;
+mod standstill;
 
 pub use news::{LISTING_GRACE, SeenInstance};
+pub use standstill::Standstill;
 
 /// How long a reservation may stay without an instance before another run tries its token again.
 ///
@@ -31,7 +36,7 @@ pub use news::{LISTING_GRACE, SeenInstance};
 pub const RESERVATION_PATIENCE: Duration = Duration::from_mins(5);
 
 /// All that runs of scale share.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FleetRecord {
     /// Raised with each write by the store, which refuses a write that read another version.
@@ -42,8 +47,14 @@ pub struct FleetRecord {
     pub breaker: Breaker,
     /// What refused launches have taught.
     pub refusals: Refusals,
-    /// Launches are paused until then.
+    /// Launches are paused until then; the end of time stands for a pause that lasts until somebody ends it.
     pub paused_until: Option<Timestamp>,
+    /// When nobody was meant to work on jobs.
+    pub standstill: Standstill,
+    /// What the fleet has cost this month.
+    pub spend: Spend,
+    /// How long recent jobs took.
+    pub work: Option<WorkAverage>,
     /// The last decision, with its reason.
     pub last_decision: Option<Decision>,
 }
@@ -93,13 +104,14 @@ pub struct Decision {
 impl FleetRecord {
     /// What the past of the fleet allows now, for [`Observation::hold`](super::Observation::hold); `None` is no limit.
     pub fn hold(&self, now: Timestamp) -> Option<Hold> {
-        let paused = self
-            .paused_until
-            .filter(|&until| until > now)
-            .map(|until| Hold {
-                launches: 0,
-                because: format!("paused until {until}"),
-            });
+        let paused = self.paused(now).map(|until| Hold {
+            launches: 0,
+            because: if until == Timestamp::MAX {
+                "as the fleet is paused".to_owned()
+            } else {
+                format!("as the fleet is paused until {until}")
+            },
+        });
         let unreported = self
             .reservations
             .iter()
@@ -157,8 +169,16 @@ impl FleetRecord {
     }
 
     /// Stops launches until a time, or lets them go on.
-    pub fn pause(&mut self, until: Option<Timestamp>) {
+    pub fn pause(&mut self, until: Option<Timestamp>, now: Timestamp) {
         self.paused_until = until;
+        if self.paused(now).is_some() {
+            self.standstill.begin(now);
+        }
+    }
+
+    /// Until when the fleet is paused, if it is.
+    pub fn paused(&self, now: Timestamp) -> Option<Timestamp> {
+        self.paused_until.filter(|&until| until > now)
     }
 
     fn lowest_unused(&self) -> u32 {

@@ -1,8 +1,7 @@
-//! The settings that the planner reads: the planning part of the `[fleet]` table, and the `[budget]` table.
+//! The settings that the planner reads: the planning part of the `[fleet]` table.
 //!
 //! What to launch (instance types, market, network) belongs to the adapter that launches and is not here.
 
-use std::fmt;
 use std::time::Duration;
 
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as friendly;
@@ -10,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::BOOT_DEADLINE;
 
+mod budget;
 mod idle_timeout;
 
+pub use budget::{Budget, BudgetAction};
 pub use idle_timeout::IdleTimeout;
 
 /// The most instances a fleet may be set to. A guard against a slip of the hand, far above what one account is
@@ -23,7 +24,7 @@ pub const MAX_JOBS_PER_INSTANCE: u32 = 256;
 
 /// How the fleet grows and shrinks. Durations are written `"90s"` or `"5m"`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct FleetSettings {
     /// Whether scale may launch at all; the original's `FEEDERD_ALLOW_EC2_LAUNCHES`.
     pub enabled: bool,
@@ -54,8 +55,6 @@ pub struct FleetSettings {
     /// The part of `boot_time` that is billed: EC2 bills from the moment an instance runs, not while it is pending.
     #[serde(with = "friendly")]
     pub billed_boot: Duration,
-    /// The guard on money.
-    pub budget: Budget,
 }
 
 /// The defaults of the original where it had the setting; boot times as the design's trial assumed them.
@@ -75,7 +74,6 @@ impl Default for FleetSettings {
             scale_interval: Duration::from_mins(1),
             boot_time: Duration::from_secs(40),
             billed_boot: Duration::from_secs(30),
-            budget: Budget::default(),
         }
     }
 }
@@ -89,54 +87,6 @@ pub enum Policy {
     Backlog,
     /// The formula of the original, with its cap mended.
     Threshold,
-}
-
-/// The guard on money.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Budget {
-    /// US dollars a month that the fleet may cost; nothing set means no limit.
-    pub monthly_usd: Option<f64>,
-    /// What happens at the limit.
-    pub action: BudgetAction,
-}
-
-/// What happens when the budget is spent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BudgetAction {
-    /// No more launches; what runs goes on.
-    #[default]
-    StopScaling,
-    /// Launches go on, and each decision says so.
-    Warn,
-}
-
-impl Budget {
-    /// Whether the limit is reached.
-    pub fn is_spent(&self, month_to_date_usd: f64) -> bool {
-        self.monthly_usd
-            .is_some_and(|limit| month_to_date_usd >= limit)
-    }
-
-    /// The limit that holds launches back, if there is one.
-    pub(super) fn limit(&self) -> Option<f64> {
-        match self.action {
-            BudgetAction::StopScaling => self.monthly_usd,
-            BudgetAction::Warn => None,
-        }
-    }
-}
-
-/// `budget of 50.00 USD`, for reasons.
-impl fmt::Display for Budget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "budget of {:.2} USD",
-            self.monthly_usd.unwrap_or_default()
-        )
-    }
 }
 
 /// A setting that cannot be, or contradicts another.
@@ -186,10 +136,6 @@ impl FleetSettings {
         })?;
         ensure(billed_boot <= boot_time, "fleet.billed_boot", || {
             format!("is {billed_boot:?}, longer than fleet.boot_time {boot_time:?}")
-        })?;
-        let usd = self.budget.monthly_usd.unwrap_or_default();
-        ensure(usd.is_finite() && usd >= 0.0, "budget.monthly_usd", || {
-            format!("is {usd}: give an amount of zero or more, or leave it out for no limit")
         })
     }
 }

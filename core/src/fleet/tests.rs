@@ -211,17 +211,21 @@ fn each_cap_is_kept_and_named() {
 #[test]
 fn a_spent_budget_stops_launches_or_warns() {
     let spent = |action| {
-        capped(|settings, seen| {
-            settings.budget = Budget {
+        capped(|_, seen| {
+            seen.money.budget = Budget {
                 monthly_usd: Some(50.0),
                 action,
             };
-            seen.month_to_date_usd = 50.0;
+            seen.money.month_to_date_usd = Some(50.0);
+            seen.money.instance_hour_usd = Some(0.25);
         })
     };
     assert_eq!(
         spent(BudgetAction::StopScaling),
-        (0, "launch 0, capped by the budget of 50.00 USD".to_owned())
+        (
+            0,
+            "launch 0, capped by the budget of 50.00 USD, of which 50.00 are spent".to_owned()
+        )
     );
     assert_eq!(
         spent(BudgetAction::Warn),
@@ -234,11 +238,11 @@ fn a_spent_budget_stops_launches_or_warns() {
 
 #[test]
 fn a_budget_nearly_spent_leaves_an_hour_for_each_instance() {
-    let (launch, _) = capped(|settings, seen| {
-        settings.budget.monthly_usd = Some(50.0);
+    let (launch, _) = capped(|_, seen| {
+        seen.money.budget.monthly_usd = Some(50.0);
         seen.instances = vec![busy(secs(900))];
-        seen.month_to_date_usd = 49.0;
-        seen.instance_hour_usd = 0.25;
+        seen.money.month_to_date_usd = Some(49.0);
+        seen.money.instance_hour_usd = Some(0.25);
     });
     assert_eq!(
         launch, 3,
@@ -325,6 +329,9 @@ fn a_tick_with_a_hundred_thousand_jobs_takes_less_than_fifty_milliseconds() {
     assert!(quickest < Duration::from_millis(50), "{quickest:?}");
 }
 
+/// Generated cases of each property: 100,000 in all.
+const CASES: u32 = 25_000;
+
 fn any_duration() -> impl Strategy<Value = Option<Duration>> {
     proptest::option::of((0_u64..400).prop_map(secs))
 }
@@ -354,25 +361,37 @@ fn any_observation() -> impl Strategy<Value = Observation> {
         work,
         since: Timestamp::from_second(-ago).unwrap(),
     });
-    let waiting = proptest::collection::vec(job, 0..60);
-    let instances = proptest::collection::vec(any_instance(), 0..12);
-    (waiting, instances, any_duration(), 0.0..60.0_f64).prop_map(
-        |(waiting, instances, average_work, usd)| Observation {
+    let waiting = proptest::collection::vec(job, 0..24);
+    let instances = proptest::collection::vec(any_instance(), 0..8);
+    (waiting, instances, any_duration(), any_money()).prop_map(
+        |(waiting, instances, average_work, money)| Observation {
             waiting,
             instances,
             average_work,
-            month_to_date_usd: usd,
-            instance_hour_usd: 0.5,
+            money,
             hold: None,
         },
     )
 }
 
+fn any_money() -> impl Strategy<Value = Money> {
+    let usd = || proptest::option::weighted(0.9, 0.0..80.0_f64);
+    (usd(), usd(), proptest::option::of(0.0..80.0_f64)).prop_map(|(spent, hour, monthly_usd)| {
+        Money {
+            budget: Budget {
+                monthly_usd,
+                action: BudgetAction::StopScaling,
+            },
+            month_to_date_usd: spent,
+            instance_hour_usd: hour.map(|usd| usd / 40.0),
+        }
+    })
+}
+
 fn any_settings() -> impl Strategy<Value = FleetSettings> {
     let numbers = (1_u32..30, 0_u32..5, 1_u32..4, 0_u32..4, 0_u32..5);
     let policy = prop_oneof![Just(Policy::Backlog), Just(Policy::Threshold)];
-    let money = proptest::option::of(0.0..80.0_f64);
-    let settings = (numbers, policy, money).prop_map(|(numbers, policy, monthly_usd)| {
+    let settings = (numbers, policy).prop_map(|(numbers, policy)| {
         let (max, min, jobs_per_instance, overflow_threshold, warm_spare) = numbers;
         FleetSettings {
             policy,
@@ -381,10 +400,6 @@ fn any_settings() -> impl Strategy<Value = FleetSettings> {
             jobs_per_instance,
             overflow_threshold,
             warm_spare,
-            budget: Budget {
-                monthly_usd,
-                action: BudgetAction::StopScaling,
-            },
             ..FleetSettings::default()
         }
     });
@@ -392,6 +407,8 @@ fn any_settings() -> impl Strategy<Value = FleetSettings> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
     #[test]
     fn running_and_launching_never_exceed_the_maximum(seen in any_observation(), settings in any_settings()) {
         let plan = plan_scale(&seen, &settings, NOW);
@@ -410,7 +427,7 @@ proptest! {
 
     #[test]
     fn one_job_and_an_empty_fleet_launch_exactly_one(work in any_duration(), settings in any_settings()) {
-        let settings = FleetSettings { min: 0, warm_spare: 0, budget: Budget::default(), ..settings };
+        let settings = FleetSettings { min: 0, warm_spare: 0, ..settings };
         let plan = plan_scale(&observed(waiting(1, work), vec![]), &settings, NOW);
         prop_assert_eq!(plan.launch, 1);
     }

@@ -39,7 +39,16 @@ impl Job {
                 instance,
                 lease,
                 margin,
-            } => self.claim(instance, lease, margin, now),
+                slot_hour_usd,
+            } => {
+                let claimed = self.claim(instance, lease, margin, now);
+                if matches!(self.state, JobState::Running { .. })
+                    && matches!(claimed, Applied::Changed(_))
+                {
+                    self.cost.start(slot_hour_usd, now);
+                }
+                claimed
+            }
             Event::Beat {
                 token,
                 lease,
@@ -89,6 +98,7 @@ impl Job {
                 return Applied::Denied(Denied::Ended(ended.name()));
             }
         }
+        self.stop_meter(now);
         self.epoch += 1;
         self.attempts += 1;
         self.started_at.get_or_insert(now);
@@ -128,7 +138,8 @@ impl Job {
             self.progress = progress;
         }
         self.heard_at = now;
-        Applied::Changed(Vec::new())
+        self.over_budget(now)
+            .unwrap_or(Applied::Changed(Vec::new()))
     }
 
     fn encode(&mut self, token: &LeaseToken, report: Report, now: Timestamp) -> Applied {
@@ -321,6 +332,10 @@ impl Job {
     }
 
     fn requeue(&mut self, reason: String, pause: Duration, now: Timestamp) -> Applied {
+        self.stop_meter(now);
+        if let Some(ended) = self.over_budget(now) {
+            return ended;
+        }
         let not_before = (!pause.is_zero()).then(|| later(now, pause));
         self.progress = None;
         self.resend_at = Some(later(now, pause.saturating_add(RESEND_AFTER)));
@@ -331,8 +346,34 @@ impl Job {
         applied
     }
 
+    /// The end of a job that has cost more than it may; an output that may be visible at any moment is not taken back.
+    fn over_budget(&mut self, now: Timestamp) -> Option<Applied> {
+        let publishing = matches!(
+            self.state,
+            JobState::Running {
+                stage: Stage::Publishing,
+                ..
+            }
+        );
+        let most = self.spec.max_cost_usd.filter(|_| !publishing)?;
+        let usd = self.cost.usd(now).filter(|usd| *usd > most)?;
+        let message = format!("the job has cost {usd:.4} USD, more than its max_cost_usd {most}");
+        let error = JobError::new(Code::OverBudget, message);
+        let details = error.to_string();
+        Some(self.enter(JobState::Error(error), Some(details), now))
+    }
+
+    /// The lease is over: an encoder that was not heard of in time stopped at its end.
+    fn stop_meter(&mut self, now: Timestamp) {
+        let until = self.state.lease().map_or(now, |lease| lease.until.min(now));
+        self.cost.stop(until);
+    }
+
     /// Moves to a state and says so to whoever wants to know.
     fn enter(&mut self, state: JobState, details: Option<String>, now: Timestamp) -> Applied {
+        if state.ended() {
+            self.stop_meter(now);
+        }
         self.state = state;
         self.record_change(details, now);
         if self.state.ended() {

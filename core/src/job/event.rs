@@ -20,6 +20,8 @@ pub enum Event {
         lease: Duration,
         /// How far clocks may disagree before a foreign lease counts as lapsed.
         margin: Duration,
+        /// US dollars an hour for the job slot that it takes; none if the price is not known.
+        slot_hour_usd: Option<f64>,
     },
     /// The encoder is alive; extends the lease.
     Beat {

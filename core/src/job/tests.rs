@@ -421,3 +421,106 @@ fn states_carry_the_names_of_the_original() {
         assert_eq!(StateName::parse(name.as_str()), Some(name));
     }
 }
+
+/// A claim by `by` of a slot that costs 36 dollars an hour: a cent a second.
+fn cent_a_second(by: &str) -> Event {
+    Event::Claim {
+        instance: instance(by),
+        lease: LEASE,
+        margin: Duration::ZERO,
+        slot_hour_usd: Some(36.0),
+    }
+}
+
+fn assert_cost(job: &Job, now: i64, cents: f64) {
+    let usd = job.cost.usd(at(now)).unwrap();
+    assert!(
+        (usd * 100.0 - cents).abs() < 1e-6,
+        "{usd} USD, not {cents} cents"
+    );
+}
+
+#[test]
+fn a_job_costs_the_time_of_its_leases_and_nothing_while_it_waits() {
+    let mut job = job(&json!({}));
+    assert_cost(&job, 100, 0.0);
+    change(&mut job, cent_a_second("a"), at(100));
+    assert_cost(&job, 110, 10.0);
+    let reason = "a spot notice".to_owned();
+    let release = Event::Release {
+        token: token(&job),
+        reason,
+    };
+    change(&mut job, release, at(120));
+    assert_cost(&job, 1_000, 20.0);
+    change(&mut job, cent_a_second("b"), at(1_000));
+    // Nobody hears of "b" again: it is paid until its lease ended, not until somebody noticed.
+    change(
+        &mut job,
+        Event::Lapse {
+            margin: Duration::ZERO,
+        },
+        at(5_000),
+    );
+    assert_cost(&job, 9_000, 20.0 + LEASE.as_secs_f64());
+    change(&mut job, cent_a_second("c"), at(9_000));
+    change(&mut job, Event::Cancel, at(9_010));
+    assert_cost(&job, 99_000, 30.0 + LEASE.as_secs_f64());
+}
+
+#[test]
+fn a_job_that_costs_more_than_it_may_ends_at_the_next_heartbeat() {
+    let mut job = job(&json!({"max_cost_usd": 0.25}));
+    change(&mut job, cent_a_second("a"), at(0));
+    let beat = |job: &Job| Event::Beat {
+        token: token(job),
+        lease: LEASE,
+        progress: None,
+    };
+    let in_time = beat(&job);
+    change(&mut job, in_time, at(20));
+    assert_eq!(job.state.name(), StateName::Downloading);
+    let too_much = beat(&job);
+    change(&mut job, too_much, at(40));
+    let error = job.error().unwrap();
+    assert_eq!(
+        (job.state.name(), error.code),
+        (StateName::Error, Code::OverBudget)
+    );
+    assert_cost(&job, 1_000, 40.0);
+}
+
+#[test]
+fn a_job_over_its_limit_is_not_tried_again_and_one_of_unknown_cost_is() {
+    let lapse = Event::Lapse {
+        margin: Duration::ZERO,
+    };
+    let mut over = job(&json!({"max_cost_usd": 0.01}));
+    change(&mut over, cent_a_second("a"), at(0));
+    change(&mut over, lapse.clone(), at(1_000));
+    assert_eq!(over.error().map(|error| error.code), Some(Code::OverBudget));
+    let mut unknown = job(&json!({"max_cost_usd": 0.01}));
+    let claim = Event::Claim {
+        instance: instance("a"),
+        lease: LEASE,
+        margin: Duration::ZERO,
+        slot_hour_usd: None,
+    };
+    change(&mut unknown, claim, at(0));
+    change(&mut unknown, lapse, at(1_000));
+    assert_eq!(unknown.state.name(), StateName::Pending);
+    assert_eq!(unknown.cost.usd(at(1_000)), None);
+}
+
+#[test]
+fn an_output_that_may_be_visible_is_not_taken_back_for_its_cost() {
+    let mut job = job_at("publishing", "a");
+    job.spec.max_cost_usd = Some(0.000_001);
+    let beat = Event::Beat {
+        token: token(&job),
+        lease: LEASE,
+        progress: None,
+    };
+    change(&mut job, beat, at(50));
+    assert_eq!(job.state.name(), StateName::Uploading);
+}

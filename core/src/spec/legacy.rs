@@ -41,6 +41,8 @@ pub fn parse_legacy(body: &Value, rules: &SpecRules) -> Result<Checked, SpecErro
     let format = rules.legacy_notify_format.unwrap_or(NotifyFormat::Get);
     let (notify, notify_secret) = check::notify(body.get("notify_url"), format, rules)?;
     let spec = JobSpec {
+        max_cost_usd: None,
+        duration_seconds: None,
         source_path,
         dest_path,
         preset: None,

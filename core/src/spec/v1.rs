@@ -11,7 +11,7 @@ use super::{
 use crate::{error::Code, nearest::nearest, notify::NotifyFormat, presets};
 
 /// The fields of a request.
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 11] = [
     "source_path",
     "dest_path",
     "preset",
@@ -21,6 +21,8 @@ const FIELDS: [&str; 9] = [
     "external_id",
     "metadata",
     "max_attempts",
+    "max_cost_usd",
+    "duration_seconds",
 ];
 
 /// Most entries of `metadata`.
@@ -50,12 +52,49 @@ pub fn parse_v1(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError> {
         external_id: external_id(body)?,
         metadata: metadata(body)?,
         max_attempts: max_attempts(body)?,
+        max_cost_usd: amount(body, "max_cost_usd", "US dollars")?,
+        duration_seconds: amount(body, "duration_seconds", "seconds")?,
     };
     Ok(Checked {
         spec,
         source,
         destination,
         notify: notify_secret,
+    })
+}
+
+/// A request for an estimate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EstimateRequest {
+    /// The FFmpeg runs.
+    pub passes: Vec<PassSpec>,
+    /// Seconds of media in the source.
+    pub duration_seconds: Option<f64>,
+    /// Lines of its picture.
+    pub height: Option<u32>,
+}
+
+/// Reads a body of `POST /v1/estimates`: a job's, of which only the passes are needed, and the picture's height.
+pub fn parse_estimate(body: &Value, rules: &SpecRules) -> Result<EstimateRequest, SpecError> {
+    let body = body
+        .as_object()
+        .ok_or_else(|| SpecError::invalid("", "the body must be a JSON object"))?;
+    let fields: Vec<&str> = FIELDS.into_iter().chain(["height"]).collect();
+    check::known_fields(body, "", &fields)?;
+    let height = match body.get("height") {
+        None | Some(Value::Null) => None,
+        Some(value) => {
+            let lines = value.as_u64().and_then(|lines| u32::try_from(lines).ok());
+            let lines = lines.filter(|lines| (1..=65_536).contains(lines));
+            Some(lines.ok_or_else(|| {
+                SpecError::invalid("/height", "height must be a whole number from 1 to 65536")
+            })?)
+        }
+    };
+    Ok(EstimateRequest {
+        passes: passes(body, rules)?.1,
+        duration_seconds: amount(body, "duration_seconds", "seconds")?,
+        height,
     })
 }
 
@@ -167,6 +206,20 @@ fn max_attempts(body: &Map<String, Value>) -> Result<u32, SpecError> {
                 format!("max_attempts must be a whole number from 1 to {MOST_ATTEMPTS}"),
             )
         })
+}
+
+/// A number above zero, where one is given.
+fn amount(body: &Map<String, Value>, field: &str, unit: &str) -> Result<Option<f64>, SpecError> {
+    let Some(value) = body.get(field).filter(|value| !value.is_null()) else {
+        return Ok(None);
+    };
+    let number = value
+        .as_f64()
+        .filter(|number| number.is_finite() && *number > 0.0);
+    number.map(Some).ok_or_else(|| {
+        let message = format!("{field} must be a number of {unit} above zero");
+        SpecError::invalid(format!("/{field}"), message)
+    })
 }
 
 fn printable(text: &str) -> bool {

@@ -49,7 +49,7 @@ pub async fn prune<B: Backend, F: Fleet>(
     let known = backend.store().instances(now).await?;
     let instances: Vec<Instance> = known.iter().map(|(instance, _)| instance.clone()).collect();
     let mut pruned = Pruned::default();
-    let mut actions = plan_prune(&jobs, &instances, policy, now);
+    let mut actions = plan_prune(&jobs, &instances, &record.standstill, policy, now);
     actions.extend(plan_stillborn(&record, &instances, now));
     for action in actions {
         let done = match &action {

@@ -35,7 +35,6 @@ impl Fleet for Ended {
 const POLICY: PrunePolicy = PrunePolicy {
     lease_margin: Duration::ZERO,
     abandon_after: Duration::from_secs(9 * 3_600),
-    paused: false,
     silence: Duration::from_secs(120),
 };
 
@@ -65,6 +64,7 @@ async fn claim(backend: &Memory, id: &JobId, now: Timestamp) {
         instance: "i-1".parse().unwrap(),
         lease: Duration::from_secs(60),
         margin: Duration::ZERO,
+        slot_hour_usd: Some(0.36),
     };
     backend.table().apply(id, event, now).await.unwrap();
 }
@@ -154,6 +154,9 @@ async fn a_silent_instance_is_ended_and_forgotten() {
         beat_at: at(0),
         drain_requested: false,
         ffmpeg_version: None,
+        instance_type: None,
+        market: None,
+        work: None,
     };
     backend
         .store

@@ -4,22 +4,20 @@
 //! any number of runs at once launch no more than one of them would. A run that dies between reserving and launching is
 //! repaired by a later one, with the same token.
 
+mod observe;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 use nommer_core::{
-    fleet::{
-        FleetRecord, FleetSettings, InstanceState as Seen, InstanceView, Observation, Reservation,
-        ScalePlan, SeenInstance, WaitingJob, plan_scale,
-    },
-    id::InstanceId,
-    instance::{Instance, InstanceState},
-    job::{Job, JobState},
-    ports::{Backend, Fleet, FleetStore, JobStore, LaunchError, Machine, StoreError, Version},
+    commit::{amend_fleet, request_drain_of_all},
+    fleet::{FleetRecord, Reservation, ScalePlan, plan_scale},
+    instance::Instance,
+    ports::{Backend, Fleet, FleetStore, JobStore, LaunchError, StoreError},
+    settings::Settings,
 };
 
-/// How often a record is written again when another run wrote first.
-const CONFLICTS: u32 = 16;
+use observe::{learn, observe, seen};
 
 /// For how long scale looks at instances that are gone. One that came and went between two runs has reported, and its place is free;
 /// without its row it would count as one that never came up. A day covers any outage that scale may sleep through.
@@ -40,7 +38,7 @@ pub struct Scaled {
 pub async fn scale<B: Backend, F: Fleet>(
     backend: &B,
     fleet: &F,
-    settings: &FleetSettings,
+    settings: &Settings,
     now: Timestamp,
 ) -> Result<Scaled, StoreError> {
     // The record comes first: a listing read after it shows every instance that the record knows.
@@ -53,13 +51,20 @@ pub async fn scale<B: Backend, F: Fleet>(
     let jobs = backend.store().unfinished().await?;
 
     record.reconcile(&seen(&record, &machines, &instances), now);
+    learn(&mut record, &instances, settings, now);
     let overdue = record.overdue(now);
-    let plan = plan_scale(
-        &observe(&record, &instances, &jobs, settings, now),
-        settings,
-        now,
-    );
-    let reserved = record.reserve(&plan, settings, now);
+    let observed = observe(&record, &instances, &jobs, settings, now);
+    if record.paused(now).is_some() || observed.money.is_spent() {
+        record.standstill.begin(now);
+    } else {
+        record.standstill.end(now);
+    }
+    let plan = plan_scale(&observed, &settings.fleet, now);
+    let reserved = record.reserve(&plan, &settings.fleet, now);
+    if record.paused(now).is_some() {
+        // Those that came up after the pause began, or could not be asked then.
+        request_drain_of_all(backend.store(), now).await?;
+    }
     if !worth_writing(&before, &record) {
         return Ok(done(&plan, 0, 0));
     }
@@ -109,96 +114,6 @@ fn worth_writing(before: &FleetRecord, after: &FleetRecord) -> bool {
     *before != quiet || reason(before) != reason(after)
 }
 
-/// What runs, by the listing; and what ran, by the table: an instance that has a row and is not listed has ended.
-fn seen(record: &FleetRecord, machines: &[Machine], instances: &[Instance]) -> Vec<SeenInstance> {
-    let reported = |id: &InstanceId| instances.iter().any(|instance| instance.id == *id);
-    let listed = |id: &InstanceId| machines.iter().any(|machine| machine.id == *id);
-    let running = machines.iter().map(|machine| SeenInstance {
-        id: machine.id.clone(),
-        token: Some(machine.token.clone()),
-        alive: true,
-        reported: reported(&machine.id),
-    });
-    let places = record.reservations.iter();
-    let heard = places.filter_map(|place| Some((place.instance()?, place.has_reported())));
-    let ended = heard
-        .filter(|(id, known)| (*known || reported(id)) && !listed(id))
-        .map(|(id, _)| SeenInstance {
-            id: id.clone(),
-            token: None,
-            alive: false,
-            reported: true,
-        });
-    running.chain(ended).collect()
-}
-
-fn observe(
-    record: &FleetRecord,
-    instances: &[Instance],
-    jobs: &[Job],
-    settings: &FleetSettings,
-    now: Timestamp,
-) -> Observation {
-    let waiting = jobs.iter().filter_map(|job| match &job.state {
-        // A job that cools off needs no encoder yet.
-        JobState::Pending { not_before } if not_before.is_none_or(|until| until <= now) => {
-            Some(WaitingJob {
-                work: None,
-                since: job
-                    .history
-                    .last()
-                    .map_or(job.created_at, |change| change.at),
-            })
-        }
-        JobState::Pending { .. }
-        | JobState::Running { .. }
-        | JobState::Finished
-        | JobState::Error(_)
-        | JobState::Abandoned(_)
-        | JobState::Canceled => None,
-    });
-    Observation {
-        waiting: waiting.collect(),
-        instances: record
-            .reservations
-            .iter()
-            .map(|place| view(place, instances, settings))
-            .collect(),
-        hold: record.hold(now),
-        ..Observation::default()
-    }
-}
-
-/// A place in the fleet as the planner sees it.
-fn view(place: &Reservation, instances: &[Instance], settings: &FleetSettings) -> InstanceView {
-    let row = place
-        .instance()
-        .and_then(|id| instances.iter().find(|instance| instance.id == *id));
-    let (state, job_slots, jobs) = match row {
-        Some(row) => {
-            let state = match row.state {
-                InstanceState::Ready if !row.drain_requested => Seen::Ready,
-                InstanceState::Ready | InstanceState::Draining | InstanceState::Gone => {
-                    Seen::Draining
-                }
-            };
-            (state, row.slots, row.jobs.len())
-        }
-        // It has reported and its row says that it is gone: it is on its way out.
-        None if place.has_reported() => (Seen::Draining, 0, 0),
-        None => (
-            Seen::Booting { since: place.since },
-            settings.jobs_per_instance,
-            0,
-        ),
-    };
-    InstanceView {
-        state,
-        job_slots,
-        jobs: vec![None; jobs],
-    }
-}
-
 /// Launches what was reserved, and records what came of it. A lost answer leaves the place reserved, for a later run.
 async fn launch<B: Backend, F: Fleet>(
     backend: &B,
@@ -208,7 +123,7 @@ async fn launch<B: Backend, F: Fleet>(
 ) -> Result<bool, StoreError> {
     match fleet.launch(&place.token).await {
         Ok(id) => {
-            amend(backend, |record| {
+            amend_fleet(backend.store(), |record| {
                 record.launched(&place.token, &id, now);
             })
             .await?;
@@ -224,31 +139,13 @@ async fn launch<B: Backend, F: Fleet>(
             | LaunchError::Failed(_)),
         ) => {
             tracing::warn!(token = place.token, error = %error, "an instance was not launched");
-            amend(backend, |record| {
+            amend_fleet(backend.store(), |record| {
                 record.refused(&place.token, &error.to_string(), now);
             })
             .await?;
             Ok(false)
         }
     }
-}
-
-/// Changes the fleet's record whatever other runs write meanwhile.
-async fn amend<B: Backend>(
-    backend: &B,
-    change: impl Fn(&mut FleetRecord),
-) -> Result<(), StoreError> {
-    for _ in 0..CONFLICTS {
-        let (mut record, Version(version)) = backend.store().fleet().await?;
-        change(&mut record);
-        record.version = version + 1;
-        match backend.store().put_fleet(&record, Version(version)).await {
-            Ok(_) => return Ok(()),
-            Err(StoreError::Conflict) => {}
-            Err(fault) => return Err(fault),
-        }
-    }
-    Err(StoreError::Conflict)
 }
 
 #[cfg(test)]

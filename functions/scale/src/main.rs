@@ -9,7 +9,7 @@ use nommer_aws::{
     environment::{list, optional, required},
 };
 use nommer_aws_fleet::{Ec2Fleet, Ec2FleetConfig};
-use nommer_core::{fleet::FleetSettings, ports::Backend as _};
+use nommer_core::{ports::Backend as _, settings::Settings};
 use nommer_scale::scale;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 struct Context {
     aws: Aws,
     fleet: Ec2Fleet,
-    settings: FleetSettings,
+    settings: Settings,
 }
 
 #[tokio::main]
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Error> {
     let context = Arc::new(Context {
         aws: Aws::new(&config, &environment),
         fleet: Ec2Fleet::new(&config, launching),
-        settings: environment.settings.fleet,
+        settings: environment.settings,
     });
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let context = Arc::clone(&context);

@@ -3,8 +3,13 @@
 use std::{collections::BTreeMap, sync::Mutex};
 
 use nommer_core::{
-    id::JobId,
+    fleet::{Budget, BudgetAction},
+    id::{InstanceId, JobId},
+    instance::InstanceState,
+    job::Job,
     memory::Memory,
+    money::WorkAverage,
+    ports::{Machine, Version},
     sealed::SealedSecrets,
     spec::{SpecRules, parse_v1},
 };
@@ -85,11 +90,10 @@ async fn with_jobs(count: u128) -> Memory {
     backend
 }
 
-fn settings() -> FleetSettings {
-    FleetSettings {
-        max: 3,
-        ..FleetSettings::default()
-    }
+fn settings() -> Settings {
+    let mut settings = Settings::default();
+    settings.fleet.max = 3;
+    settings
 }
 
 fn row(id: &InstanceId, state: InstanceState, beat_at: Timestamp) -> Instance {
@@ -102,6 +106,9 @@ fn row(id: &InstanceId, state: InstanceState, beat_at: Timestamp) -> Instance {
         beat_at,
         drain_requested: false,
         ffmpeg_version: None,
+        instance_type: None,
+        market: None,
+        work: None,
     }
 }
 
@@ -150,10 +157,12 @@ async fn a_run_that_died_after_reserving_is_repaired_with_the_same_token() {
     let jobs = backend.store.unfinished().await.unwrap();
     let plan = plan_scale(
         &observe(&record, &[], &jobs, &settings(), at(0)),
-        &settings(),
+        &settings().fleet,
         at(0),
     );
-    let token = record.reserve(&plan, &settings(), at(0))[0].token.clone();
+    let token = record.reserve(&plan, &settings().fleet, at(0))[0]
+        .token
+        .clone();
     backend.store.put_fleet(&record, version).await.unwrap();
 
     scale(&backend, &cloud, &settings(), at(1)).await.unwrap();
@@ -168,10 +177,8 @@ async fn a_run_that_died_after_reserving_is_repaired_with_the_same_token() {
 #[tokio::test]
 async fn an_instance_that_came_and_went_between_two_runs_frees_its_place_at_once() {
     let (backend, cloud) = (with_jobs(1).await, Cloud::default());
-    let one = FleetSettings {
-        max: 1,
-        ..settings()
-    };
+    let mut one = settings();
+    one.fleet.max = 1;
     scale(&backend, &cloud, &one, at(0)).await.unwrap();
     let id = cloud.machines().await.unwrap()[0].id.clone();
     backend
@@ -228,4 +235,112 @@ async fn a_launch_that_was_not_answered_keeps_its_place() {
         scale(&backend, &lagging, &one, at(seconds)).await.unwrap();
     }
     assert_eq!((cloud.count(), lagging.count()), (1, 0));
+}
+
+/// A fleet of one that costs a dollar an hour and has one job to do.
+async fn priced(backend: &Memory, cloud: &Cloud) -> Settings {
+    let mut settings = settings();
+    settings.fleet.max = 9;
+    settings.prices.instance_type = Some("mine".to_owned());
+    settings.prices.usd_per_hour = [("mine".to_owned(), 1.0)].into();
+    scale(backend, cloud, &settings, at(0)).await.unwrap();
+    let id = cloud.machines().await.unwrap()[0].id.clone();
+    let row = row(&id, InstanceState::Ready, at(40));
+    backend.store.put_instance(&row, Version(0)).await.unwrap();
+    settings
+}
+
+#[tokio::test]
+async fn the_month_is_metered_and_a_spent_budget_stops_launches_and_says_so() {
+    let (backend, cloud) = (with_jobs(5).await, Cloud::default());
+    let mut settings = priced(&backend, &cloud).await;
+    settings.budget = Budget {
+        monthly_usd: Some(0.5),
+        action: BudgetAction::StopScaling,
+    };
+    let launched = cloud.count();
+    let scaled = scale(&backend, &cloud, &settings, at(3_600 + 10))
+        .await
+        .unwrap();
+    assert_eq!(scaled.launched, 0);
+    let (record, _) = backend.store.fleet().await.unwrap();
+    let spent = record.spend.month_to_date_usd(at(3_610)).unwrap();
+    #[expect(clippy::cast_precision_loss, reason = "a handful of instances")]
+    let hours = launched as f64;
+    assert!(
+        (spent - hours).abs() < 0.01,
+        "{spent} for {hours} instance hours"
+    );
+    let reason = record.last_decision.unwrap().reason;
+    assert!(
+        reason.contains("capped by the budget of 0.50 USD"),
+        "{reason}"
+    );
+    assert!(
+        record.standstill.since.is_some(),
+        "nobody is to blame for jobs that wait"
+    );
+}
+
+#[tokio::test]
+async fn an_instance_of_an_unknown_type_makes_the_month_unknown_and_a_budget_holds() {
+    let (backend, cloud) = (with_jobs(1).await, Cloud::default());
+    let mut settings = priced(&backend, &cloud).await;
+    let (mut row, version) = backend.store.instances(at(40)).await.unwrap().remove(0);
+    row.instance_type = Some("z9.nano".to_owned());
+    backend.store.put_instance(&row, version).await.unwrap();
+    settings.budget.monthly_usd = Some(1_000.0);
+    settings.fleet.min = 3;
+    let scaled = scale(&backend, &cloud, &settings, at(100)).await.unwrap();
+    assert!(
+        scaled
+            .reason
+            .contains("the price of an instance is not known"),
+        "{}",
+        scaled.reason
+    );
+    assert_eq!(scaled.launched, 0);
+}
+
+#[tokio::test]
+async fn a_paused_fleet_launches_nothing_and_drains_what_came_up_late() {
+    let (backend, cloud) = (with_jobs(5).await, Cloud::default());
+    let settings = priced(&backend, &cloud).await;
+    let launched = cloud.count();
+    amend_fleet(&backend.store, |record| {
+        record.pause(Some(Timestamp::MAX), at(50));
+    })
+    .await
+    .unwrap();
+    let scaled = scale(&backend, &cloud, &settings, at(60)).await.unwrap();
+    assert_eq!((scaled.launched, cloud.count()), (0, launched));
+    assert!(
+        scaled.reason.ends_with("as the fleet is paused"),
+        "{}",
+        scaled.reason
+    );
+    let (row, _) = backend.store.instances(at(60)).await.unwrap().remove(0);
+    assert!(row.drain_requested);
+}
+
+#[tokio::test]
+async fn what_encoders_learned_of_work_is_kept_when_they_are_gone() {
+    let (backend, cloud) = (with_jobs(1).await, Cloud::default());
+    let settings = priced(&backend, &cloud).await;
+    let (mut row, version) = backend.store.instances(at(40)).await.unwrap().remove(0);
+    let work = WorkAverage {
+        jobs: 4,
+        seconds: 70.0,
+        pace: 0.5,
+    };
+    row.work = Some(work);
+    row.state = InstanceState::Gone;
+    backend.store.put_instance(&row, version).await.unwrap();
+    cloud.end_all();
+    scale(&backend, &cloud, &settings, at(100)).await.unwrap();
+    scale(&backend, &cloud, &settings, at(200_000))
+        .await
+        .unwrap();
+    let (record, _) = backend.store.fleet().await.unwrap();
+    assert_eq!(record.work, Some(work));
 }

@@ -4,6 +4,8 @@
 //! first and queued after; a message that cannot be sent is sent by prune. Nothing here runs FFmpeg or fetches media.
 
 mod body;
+mod estimate;
+mod fleet;
 mod job;
 mod legacy;
 mod reply;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 use axum::{Router, routing};
 use nommer_core::{
     ports::{Backend, ScaleSignal},
+    settings::Settings,
     spec::SpecRules,
 };
 use tower_http::catch_panic::CatchPanicLayer;
@@ -32,6 +35,8 @@ pub struct Submit<B, W> {
     pub signal: W,
     /// What requests are checked against.
     pub rules: SpecRules,
+    /// What the fleet is shown with, and what estimates reckon with.
+    pub settings: Settings,
 }
 
 /// The HTTP surface: the original's route and `/v1`.
@@ -58,6 +63,7 @@ pub fn router<B: Backend, W: ScaleSignal + 'static>(submit: Arc<Submit<B, W>>) -
             "/v1/webhook-deliveries",
             routing::get(v1::deliveries::<B, W>),
         )
+        .merge(fleet_routes())
         .route("/v1/presets", routing::get(v1::presets))
         .route("/v1/health", routing::get(v1::health::<B, W>))
         .route("/v1/version", routing::get(v1::version))
@@ -65,6 +71,20 @@ pub fn router<B: Backend, W: ScaleSignal + 'static>(submit: Arc<Submit<B, W>>) -
         .method_not_allowed_fallback(reply::wrong_method)
         .layer(CatchPanicLayer::custom(reply::panicked))
         .with_state(submit)
+}
+
+/// What is asked and told about the fleet and about money.
+fn fleet_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, W>>> {
+    Router::new()
+        .route("/v1/fleet", routing::get(fleet::show::<B, W>))
+        .route("/v1/fleet/pause", routing::post(fleet::pause::<B, W>))
+        .route("/v1/fleet/resume", routing::post(fleet::resume::<B, W>))
+        .route("/v1/encoders", routing::get(fleet::encoders::<B, W>))
+        .route(
+            "/v1/encoders/{id}/drain",
+            routing::post(fleet::drain::<B, W>),
+        )
+        .route("/v1/estimates", routing::post(estimate::estimate::<B, W>))
 }
 
 #[cfg(test)]

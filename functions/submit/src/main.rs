@@ -29,6 +29,7 @@ async fn main() -> Result<(), Error> {
         backend: Arc::new(Aws::new(&config, &environment)),
         signal: EventSignal::new(events, bus, &environment.stack),
         rules: rules(&environment.settings),
+        settings: environment.settings.clone(),
     };
     let gate = Gate {
         signed: optional("NOMMER_API_AUTHORIZATION").as_deref() != Some("NONE"),

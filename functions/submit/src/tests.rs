@@ -16,9 +16,17 @@ use tower::ServiceExt as _;
 
 use super::*;
 
+mod fleet;
+
 struct Server {
     router: Router,
     backend: Arc<Memory>,
+}
+
+fn settings() -> Settings {
+    let mut settings = Settings::local();
+    settings.prices.usd_per_hour = [("local".to_owned(), 3.6)].into();
+    settings
 }
 
 fn server() -> Server {
@@ -27,6 +35,7 @@ fn server() -> Server {
         backend: Arc::clone(&backend),
         signal: NoSignal,
         rules: SpecRules::default(),
+        settings: settings(),
     };
     Server {
         router: router(Arc::new(submit)),

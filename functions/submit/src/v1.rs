@@ -56,9 +56,10 @@ pub(crate) async fn create<B: Backend, W: ScaleSignal>(
     let key = idempotency_key(&headers, &body, now)?;
     let checked = parse_v1(&body, &submit.rules)?;
     let id = JobId::from_uuid(Uuid::now_v7());
+    crate::estimate::affordable(&submit, &checked.spec).await?;
     let accepted = accept(&submit, checked, key.as_ref(), id, now).await?;
     let job = find(&submit, accepted.id().as_str()).await?;
-    let mut response = (StatusCode::CREATED, Json(JobView::from(&job))).into_response();
+    let mut response = (StatusCode::CREATED, Json(JobView::new(&job, now))).into_response();
     let location = HeaderValue::from_str(&format!("/v1/jobs/{}", job.id));
     response
         .headers_mut()
@@ -145,7 +146,8 @@ pub(crate) async fn list<B: Backend, W: ScaleSignal>(
     let next_cursor = more
         .then(|| jobs.last().map(|job| job.id.to_string()))
         .flatten();
-    let data = jobs.iter().map(JobView::from).collect();
+    let now = Timestamp::now();
+    let data = jobs.iter().map(|job| JobView::new(job, now)).collect();
     Ok(Json(Page { data, next_cursor }))
 }
 
@@ -168,7 +170,7 @@ pub(crate) async fn get<B: Backend, W: ScaleSignal>(
 ) -> Result<Json<JobView>, Refusal> {
     find(&submit, &id)
         .await
-        .map(|job| Json(JobView::from(&job)))
+        .map(|job| Json(JobView::new(&job, Timestamp::now())))
 }
 
 pub(crate) async fn cancel<B: Backend, W: ScaleSignal>(
@@ -182,9 +184,10 @@ pub(crate) async fn cancel<B: Backend, W: ScaleSignal>(
         .apply(&job_id, Event::Cancel, Timestamp::now())
         .await?
     {
-        Committed::Changed { job, .. } | Committed::Ignored(job) => {
-            Ok((StatusCode::ACCEPTED, Json(JobView::from(&*job))))
-        }
+        Committed::Changed { job, .. } | Committed::Ignored(job) => Ok((
+            StatusCode::ACCEPTED,
+            Json(JobView::new(&job, Timestamp::now())),
+        )),
         Committed::Denied(reason, _) => Err(Refusal::new(Code::Conflict, reason.to_string())),
         Committed::Missing => Err(Refusal::no_such_job(&id)),
     }

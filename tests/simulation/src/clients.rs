@@ -14,6 +14,7 @@ use nommer_core::{
     job::Event,
     lease::later,
     ports::{Backend as _, IdempotencyKey},
+    settings::Settings,
     spec::{SpecRules, parse_v1},
 };
 use nommer_submit::{Submit, accept};
@@ -121,6 +122,7 @@ async fn ask(process: &Arc<Process>, wish: &Wish) -> Result<JobId, Code> {
         backend: Side::of(process),
         signal: Wake(Arc::clone(process)),
         rules: SpecRules::default(),
+        settings: Settings::default(),
     };
     let now = process.now();
     let key = wish.key.as_ref().map(|key| IdempotencyKey {

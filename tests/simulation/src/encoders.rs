@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use nommer_core::{fleet::idle_limit, id::InstanceId};
+use nommer_core::{fleet::idle_limit, id::InstanceId, instance::Kind};
 use nommer_encoder::{
     daemon::{Daemon, Stop},
     worker::Worker,
@@ -64,6 +64,7 @@ fn daemon(process: &Arc<Process>, id: &InstanceId) -> Daemon<Side, SimRunner, Pr
             instance: id.clone(),
             times: World::times(),
             margin: MARGIN,
+            kind: Kind::default(),
         }),
         slots: fleet.jobs_per_instance,
         idle_limit: idle_limit(fleet, fleet.billed_boot),

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use nommer_core::{
     notify::{Message, SigningSecret},
     ports::{Notifier, Reply},
+    settings::Settings,
     uri::NotifyUrl,
 };
 use nommer_prune::prune;
@@ -62,8 +63,11 @@ pub fn scale_run(world: &Arc<World>) {
     let process = Process::start(world, "scale".to_owned(), false);
     tokio::spawn(async move {
         let (side, cloud) = (Side::of(&process), CloudPort(Arc::clone(&process)));
-        let settings = &process.world.fleet;
-        limited(&process, scale(&*side, &cloud, settings, process.now())).await;
+        let settings = Settings {
+            fleet: process.world.fleet.clone(),
+            ..Settings::default()
+        };
+        limited(&process, scale(&*side, &cloud, &settings, process.now())).await;
     });
 }
 

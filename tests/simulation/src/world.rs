@@ -142,7 +142,6 @@ impl World {
         PrunePolicy {
             lease_margin: MARGIN,
             abandon_after: Duration::from_secs(9 * 3_600),
-            paused: false,
             silence: Duration::from_secs(600),
         }
     }

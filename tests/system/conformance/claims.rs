@@ -46,6 +46,7 @@ fn claim_all(world: &impl World, encoder: u32) -> u32 {
         instance: format!("i-{encoder}").parse().unwrap(),
         lease: Duration::from_secs(60),
         margin: Duration::from_secs(30),
+        slot_hour_usd: Some(0.36),
     };
     runtime.block_on(world.elsewhere(async |store| {
         let queue = MemoryQueue::new(at(0));

@@ -7,6 +7,7 @@ use nommer_core::{
     id::JobId,
     instance::{Instance, InstanceState},
     job::{Event, Job, StateName},
+    money::Market,
     notify::{DeliveryStatus, Notification},
     ports::IdempotencyKey,
     sealed::SealedSecrets,
@@ -48,6 +49,7 @@ pub(super) fn claimed(mut job: Job) -> Job {
         instance: "i-1".parse().unwrap(),
         lease: Duration::from_secs(60),
         margin: Duration::from_secs(30),
+        slot_hour_usd: Some(0.36),
     };
     job.apply(event, at(1));
     job
@@ -94,5 +96,8 @@ pub(super) fn instance(name: &str) -> Instance {
         beat_at: at(1),
         drain_requested: false,
         ffmpeg_version: Some("7.1".to_owned()),
+        instance_type: Some("c7i.large".to_owned()),
+        market: Some(Market::Spot),
+        work: None,
     }
 }

@@ -90,6 +90,7 @@ async fn write(local: &Local, number: u32, step: u32) {
             instance: "i-1".parse().unwrap(),
             lease: std::time::Duration::from_secs(60),
             margin: std::time::Duration::ZERO,
+            slot_hour_usd: None,
         },
         _ => Event::Cancel,
     };

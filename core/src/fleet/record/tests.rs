@@ -179,15 +179,15 @@ fn a_new_instance_may_be_missing_from_the_listing_for_a_while() {
 fn a_pause_stops_launches_until_it_ends() {
     let mut record = proven();
     let end = NOW + Duration::from_mins(30);
-    record.pause(Some(end));
+    record.pause(Some(end), NOW);
     let hold = record.hold(NOW).unwrap();
     assert_eq!(
         (hold.launches, hold.because.as_str()),
-        (0, "paused until 1970-01-01T00:30:00Z")
+        (0, "as the fleet is paused until 1970-01-01T00:30:00Z")
     );
     assert!(record.reserve(&plan(1), &settings(3), NOW).is_empty());
     assert_eq!(record.hold(end), None);
-    record.pause(None);
+    record.pause(None, NOW);
     assert_eq!(record.hold(NOW), None);
 }
 
@@ -315,7 +315,7 @@ fn a_trusted_image_that_fails_three_times_in_a_row_is_held() {
 fn a_record_is_written_and_read_back_and_grows_by_defaults() {
     let mut record = launched(&["i-a"]);
     record.reserve(&plan(1), &settings(3), NOW);
-    record.pause(Some(NOW));
+    record.pause(Some(NOW), NOW);
     let text = serde_json::to_string(&record).unwrap();
     assert_eq!(serde_json::from_str::<FleetRecord>(&text).unwrap(), record);
     assert_eq!(

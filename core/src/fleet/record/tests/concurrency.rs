@@ -76,7 +76,7 @@ enum Run {
     /// It read the record and the listing.
     Read {
         at: Timestamp,
-        record: FleetRecord,
+        record: Box<FleetRecord>,
         listing: Vec<SeenInstance>,
     },
     /// It wrote its reservations, and these are still to be launched.
@@ -133,14 +133,14 @@ impl World {
         self.runs[index] = match std::mem::take(&mut self.runs[index]) {
             Run::Idle => Run::Read {
                 at: self.now,
-                record: self.store.clone(),
+                record: Box::new(self.store.clone()),
                 listing: self.cloud.list(stale, self.now),
             },
             Run::Read {
                 at,
                 record,
                 listing,
-            } => self.reserve(at, record, &listing),
+            } => self.reserve(at, *record, &listing),
             Run::Launching { at, mut tokens } => match tokens.pop() {
                 Some(token) => {
                     let answer = (!refused).then(|| self.cloud.launch(&token, self.now));
