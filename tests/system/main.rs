@@ -5,6 +5,7 @@
 mod emulator;
 mod harness;
 
+mod address;
 mod bad_input;
 mod cli;
 mod conformance;
