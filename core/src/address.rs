@@ -9,7 +9,8 @@ use crate::settings::Settings;
 /// What may be reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkRules {
-    /// Whether addresses in private networks may be reached, this machine included.
+    /// Whether addresses in private networks may be reached, this machine included. What is special otherwise stays closed: the
+    /// credentials that a cloud hands to its instances are at link-local addresses.
     pub allow_private_network: bool,
     /// Whether `http` without TLS is refused.
     pub require_https: bool,
@@ -33,6 +34,9 @@ pub enum Refused {
     /// Neither http nor https, or http where only https is allowed.
     #[error("the scheme {0:?} is not allowed here")]
     Scheme(String),
+    /// A user name or password before the host.
+    #[error("the address holds a user name or password")]
+    UserInfo,
     /// A port that other services use.
     #[error("port {0} is not allowed: use 80, 443 or one from 1024 on")]
     Port(u16),
@@ -44,7 +48,10 @@ pub enum Refused {
         "the host {0:?} is not a public name; to allow private networks, set network.allow_private_network"
     )]
     LocalName(String),
-    /// An address that is not of the public internet.
+    /// An address that no setting opens.
+    #[error("{0} is neither a public address nor one of a private network")]
+    Special(IpAddr),
+    /// An address of a private network.
     #[error(
         "{0} is not a public address; to allow private networks, set network.allow_private_network"
     )]
@@ -60,6 +67,9 @@ pub fn vet_url(url: &Url, rules: &NetworkRules) -> Result<(), Refused> {
     };
     if !allowed {
         return Err(Refused::Scheme(url.scheme().to_owned()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Refused::UserInfo);
     }
     let port = url.port_or_known_default().ok_or(Refused::Port(0))?;
     if port != 80 && port != 443 && port < 1024 {
@@ -101,12 +111,30 @@ fn vet_name(name: &str, rules: &NetworkRules) -> Result<(), Refused> {
 
 /// Vets what a name resolved to. One bad address spoils all: a name that leads to both is made to deceive.
 pub fn vet_addresses(addresses: &[IpAddr], rules: &NetworkRules) -> Result<(), Refused> {
-    if rules.allow_private_network {
-        return Ok(());
+    for &address in addresses {
+        match (is_global(address), is_private(address)) {
+            (true, _) => {}
+            (false, true) if rules.allow_private_network => {}
+            (false, true) => return Err(Refused::NotGlobal(address)),
+            (false, false) => return Err(Refused::Special(address)),
+        }
     }
-    match addresses.iter().find(|address| !is_global(**address)) {
-        Some(bad) => Err(Refused::NotGlobal(*bad)),
-        None => Ok(()),
+    Ok(())
+}
+
+/// Whether an address belongs to a network of one's own: RFC 1918, RFC 4193, shared addresses (RFC 6598), and this machine.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            let shared = first == 100 && second & 0xc0 == 64;
+            address.is_private() || address.is_loopback() || shared
+        }
+        IpAddr::V6(address) => {
+            // Amazon serves its instances' credentials at `fd00:ec2::254` too.
+            let metadata = address.segments()[..2] == [0xfd00, 0x0ec2];
+            address.is_loopback() || address.is_unique_local() && !metadata
+        }
     }
 }
 

@@ -88,7 +88,7 @@ fn literals_are_vetted_in_every_notation() {
         "http://127.0.0.1./",
     ] {
         assert!(
-            matches!(vet(text), Err(Refused::NotGlobal(_))),
+            matches!(vet(text), Err(Refused::NotGlobal(_) | Refused::Special(_))),
             "{text}: {:?}",
             vet(text)
         );
@@ -135,6 +135,50 @@ fn one_bad_address_spoils_a_name() {
         ..NetworkRules::default()
     };
     assert!(vet_addresses(&both, &private).is_ok());
+}
+
+#[test]
+fn a_private_network_is_opened_without_what_else_is_special() {
+    let rules = NetworkRules {
+        allow_private_network: true,
+        ..NetworkRules::default()
+    };
+    let opened = |text: &str| vet_addresses(&[text.parse().unwrap()], &rules).is_ok();
+    for text in [
+        "10.0.0.1",
+        "100.64.0.1",
+        "100.127.255.255",
+        "127.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "::1",
+        "fd12::1",
+        "1.1.1.1",
+    ] {
+        assert!(opened(text), "{text}");
+    }
+    for text in [
+        "0.0.0.0",
+        "169.254.169.254",
+        "169.254.170.2",
+        "192.0.0.192",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "fd00:ec2::254",
+        "fe80::1",
+    ] {
+        assert!(!opened(text), "{text}");
+    }
+}
+
+#[test]
+fn a_hop_with_a_user_name_is_refused() {
+    for text in ["http://u@e.com/", "http://u:p@e.com/", "http://:p@e.com/"] {
+        assert_eq!(vet(text), Err(Refused::UserInfo), "{text}");
+    }
 }
 
 #[test]
