@@ -7,7 +7,7 @@ use std::{path::PathBuf, time::Duration};
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as friendly;
 use serde::{Deserialize, Serialize};
 
-use crate::{fleet::FleetSettings, notify::NotifyFormat};
+use crate::{fleet::FleetSettings, limits::MediaLimits, notify::NotifyFormat};
 
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub struct Settings {
     pub fleet: FleetSettings,
     /// Limits of jobs.
     pub jobs: JobSettings,
+    /// How large media may be.
+    pub limits: MediaLimits,
     /// The encoder daemon.
     pub encoder: EncoderSettings,
     /// FFmpeg itself.
@@ -235,6 +237,7 @@ impl Settings {
                 "must be an address and a port, such as 127.0.0.1:8001",
             );
         }
+        self.limits.validate()?;
         if self.encoder.heartbeat.is_zero() {
             return refuse("encoder.heartbeat", "must be longer than nothing");
         }
