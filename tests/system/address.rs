@@ -6,12 +6,13 @@ use std::{
     process::Command,
 };
 
-use nommer_core::address::is_global;
+use nommer_core::address::{NetworkRules, is_global, vet_url};
 use tempfile::TempDir;
+use url::Url;
 
 use crate::harness::output_of;
 
-/// How many addresses are judged.
+/// How many addresses are judged, unless `NOMMER_TEST_ADDRESSES` says otherwise: the full run takes a million.
 const COUNT: usize = 100_000;
 
 /// Where the sequence of addresses begins. A failure names the address itself, so any seed will do.
@@ -150,11 +151,38 @@ fn any(dice: &mut Dice) -> IpAddr {
     }
 }
 
+/// One of the notations of an address.
+fn host(address: IpAddr, dice: &mut Dice) -> String {
+    match address {
+        IpAddr::V4(address) => {
+            let ([a, b, c, d], bits) = (address.octets(), address.to_bits());
+            match dice.below(7) {
+                0 => format!("{bits}"),
+                1 => format!("{bits:#x}"),
+                2 => format!("0{a:o}.{b}.0{c:o}.{d:#x}"),
+                3 => format!("{a}.{}", bits & 0xff_ffff),
+                4 => format!("{a}.{b}.{:#x}", bits & 0xffff),
+                5 => format!("{address}."),
+                _ => address.to_string(),
+            }
+        }
+        IpAddr::V6(address) => {
+            let groups = address.segments().map(|group| format!("{group:04X}"));
+            match dice.below(2) {
+                0 => format!("[{}]", groups.join(":")),
+                _ => format!("[{address}]"),
+            }
+        }
+    }
+}
+
 #[test]
 fn python_agrees_on_which_addresses_are_public() {
+    let count = std::env::var("NOMMER_TEST_ADDRESSES").ok();
+    let count = count.map_or(COUNT, |count| count.parse().unwrap());
     let mut dice = Dice(SEED);
     let mut addresses: Vec<IpAddr> = edges().collect();
-    addresses.resize_with(COUNT, || any(&mut dice));
+    addresses.resize_with(count, || any(&mut dice));
 
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("addresses");
@@ -170,11 +198,11 @@ fn python_agrees_on_which_addresses_are_public() {
     );
 
     let verdicts: Vec<bool> = verdicts.lines().map(|verdict| verdict == "1").collect();
-    assert_eq!(verdicts.len(), COUNT);
+    assert_eq!(verdicts.len(), count);
     let public = verdicts.iter().filter(|public| **public).count();
     assert!(
-        (COUNT / 5..COUNT * 4 / 5).contains(&public),
-        "{public} public of {COUNT}: too one-sided to tell much"
+        (count / 5..count * 4 / 5).contains(&public),
+        "{public} public of {count}: too one-sided to tell much"
     );
     let disputed: Vec<String> = addresses
         .iter()
@@ -184,4 +212,11 @@ fn python_agrees_on_which_addresses_are_public() {
         .take(20)
         .collect();
     assert!(disputed.is_empty(), "{disputed:#?}");
+
+    // The same as hosts of URLs, in notations that resolvers take for them.
+    for (address, public) in addresses.iter().zip(&verdicts) {
+        let url = Url::parse(&format!("http://{}/", host(*address, &mut dice))).unwrap();
+        let vetted = vet_url(&url, &NetworkRules::default()).is_ok();
+        assert!(!vetted || *public, "{url} for {address} is let through");
+    }
 }

@@ -19,3 +19,4 @@ mod limits;
 mod moov;
 mod notifications;
 mod readme;
+mod secrets;

@@ -21,6 +21,8 @@ pub(crate) enum Task {
     Dist(Dist),
     Measure { argv: Vec<OsString> },
     PlanMoov { file: PathBuf, count: u32 },
+    Audit,
+    Fuzz { args: Vec<OsString> },
 }
 
 /// Reads the arguments that follow the program's name.
@@ -40,6 +42,10 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task> {
         Some("model") => {
             ensure!(args.is_empty(), "`model` takes no arguments");
             Ok(Task::Model)
+        Some("fuzz") => Ok(Task::Fuzz { args }),
+        Some("audit") => {
+            ensure!(args.is_empty(), "`audit` takes no argument");
+            Ok(Task::Audit)
         }
         Some("bench") => {
             let (write, args): (Vec<_>, Vec<_>) =

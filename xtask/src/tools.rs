@@ -5,6 +5,8 @@
 mod python;
 mod system;
 
+use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -84,6 +86,12 @@ fn link_clips(workspace: &Workspace) -> Result<()> {
     }
     python::remove(&clips)?;
     symlink(&data, &clips).with_context(|| format!("link {}", clips.display()))
+/// The `PATH` with the tools' own programs before all others.
+pub(crate) fn path(workspace: &Workspace) -> Result<OsString> {
+    let own = workspace.tools().join("venv/bin");
+    let path = env::var_os("PATH").unwrap_or_default();
+    let all = std::iter::once(own).chain(env::split_paths(&path));
+    env::join_paths(all).context("the PATH cannot hold the tools' folder")
 }
 
 /// Keeps a second run in the same target folder waiting until the file is dropped.
