@@ -123,7 +123,6 @@ pub(crate) fn pipeline(settings: &Settings, storage: Storage, tools: Tools) -> P
         storage,
         tools,
         options: OptionPolicy::from(settings),
-        options: dev::option_policy(settings),
         limits: settings.limits.clone(),
         time_limit: settings.jobs.time_limit,
         stall_limit: settings.encoder.stall_limit,

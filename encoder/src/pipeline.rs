@@ -139,8 +139,6 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
             .source_etag
             .as_deref()
             .or(found.etag.as_deref());
-        let fetching = unless_canceled(self.cancel, storage.fetch(uri, pinned, &file));
-        let facts = fetching.await?.map_err(|error| source_error(&error))?;
         let fetching = async {
             let fetched = storage.fetch(uri, pinned, &file).await;
             fetched.map_err(|error| source_error(&error))
@@ -151,7 +149,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
                 .check_source_bytes(bytes)
                 .and_then(|()| fits(room, bytes))
         };
-        let fetching = self.unless_canceled(intake::bounded(fetching, &file, fits));
+        let fetching = unless_canceled(self.cancel, intake::bounded(fetching, &file, fits));
         let facts = fetching.await??;
         let demuxer = steps::sniff(&file)?;
         let probe = steps::probe(
@@ -162,8 +160,8 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
             self.cancel,
         )
         .await?;
-        let plan = plan(&self.request.spec, &probe, demuxer, &self.pipeline.options)?;
         limits.check_source(&probe)?;
+        let plan = plan(&self.request.spec, &probe, demuxer, &self.pipeline.options)?;
         Ok(Source {
             facts,
             probe,
@@ -251,16 +249,6 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
         } else {
             error
         }
-    }
-
-    /// Stops waiting when the attempt is canceled.
-    async fn unless_canceled<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
-        let stopped = || JobError::new(Code::Interrupted, "the attempt was stopped");
-        Ok(self
-            .cancel
-            .run_until_cancelled(work)
-            .await
-            .ok_or_else(stopped)?)
     }
 }
 

