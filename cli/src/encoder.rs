@@ -131,6 +131,7 @@ pub(crate) fn pipeline(settings: &Settings, storage: Storage, tools: Tools) -> P
         storage,
         tools,
         options: OptionPolicy::from(settings),
+        limits: settings.limits.clone(),
         time_limit: settings.jobs.time_limit,
         stall_limit: settings.encoder.stall_limit,
     }

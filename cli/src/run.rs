@@ -35,7 +35,7 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             }
             Command::Encode(args) => {
                 tracing::init("error");
-                encode::run(&args, &config, output).await
+                Box::pin(encode::run(&args, &config, output)).await
             }
             Command::Submit(args) => submit::run(&args, &client()?, output).await,
             Command::Jobs(command) => jobs::run(&command, &client()?, output).await,

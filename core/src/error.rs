@@ -28,10 +28,14 @@ pub enum Code {
     SourceUnreadable,
     /// The source is no longer what an earlier attempt read.
     SourceChanged,
+    /// The source is larger than a limit of the operator's: in bytes, pixels, streams or duration.
+    SourceTooLarge,
     /// FFmpeg lacks a codec that the job asks for, or the source holds one that it cannot decode.
     UnsupportedCodec,
     /// FFmpeg ended with an error.
     EncoderFailed,
+    /// The output grew past the operator's limit.
+    OutputTooLarge,
     /// FFmpeg is not installed on the encoder.
     EncoderMissing,
     /// The encoder's disk is too small for the job.
@@ -78,7 +82,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the list.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::InvalidSpec,
         Self::BodyTooLarge,
         Self::UnknownPreset,
@@ -89,8 +93,10 @@ impl Code {
         Self::SourceForbidden,
         Self::SourceUnreadable,
         Self::SourceChanged,
+        Self::SourceTooLarge,
         Self::UnsupportedCodec,
         Self::EncoderFailed,
+        Self::OutputTooLarge,
         Self::EncoderMissing,
         Self::OutOfDisk,
         Self::OutOfMemory,
@@ -127,8 +133,10 @@ impl Code {
             Self::SourceForbidden => "source_forbidden",
             Self::SourceUnreadable => "source_unreadable",
             Self::SourceChanged => "source_changed",
+            Self::SourceTooLarge => "source_too_large",
             Self::UnsupportedCodec => "unsupported_codec",
             Self::EncoderFailed => "encoder_failed",
+            Self::OutputTooLarge => "output_too_large",
             Self::EncoderMissing => "encoder_missing",
             Self::OutOfDisk => "out_of_disk",
             Self::OutOfMemory => "out_of_memory",
@@ -174,8 +182,10 @@ impl Code {
             | Self::SourceForbidden
             | Self::SourceUnreadable
             | Self::SourceChanged
+            | Self::SourceTooLarge
             | Self::UnsupportedCodec
             | Self::EncoderFailed
+            | Self::OutputTooLarge
             | Self::EncoderMissing
             | Self::OutOfDisk
             | Self::OutOfMemory
@@ -202,6 +212,9 @@ impl Code {
         Some(match self {
             Self::EncoderMissing => {
                 "install ffmpeg (Debian, Ubuntu: `apt-get install ffmpeg`; macOS: `brew install ffmpeg`)"
+            }
+            Self::SourceTooLarge | Self::OutputTooLarge => {
+                "an operator can raise the limit that the message names"
             }
             Self::OutOfDisk => "free space on the encoder's disk, or give it a larger one",
             Self::DestForbidden => {

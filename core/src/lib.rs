@@ -17,6 +17,7 @@ pub mod uri;
 
 pub mod filtergraph;
 pub mod legacy_presets;
+pub mod limits;
 pub mod moov;
 pub mod options;
 pub mod plan;

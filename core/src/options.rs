@@ -252,4 +252,6 @@ fn check_graph(text: &str, policy: &OptionPolicy) -> Result<String, filtergraph:
 }
 
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod tests;

@@ -98,6 +98,8 @@ pub struct Tracker {
     duration: Option<Duration>,
     pass: usize,
     average_speed: Option<f64>,
+    /// The most that was shown. FFmpeg may report no time, or an earlier one, after a later one.
+    percent: f64,
 }
 
 impl Tracker {
@@ -108,6 +110,7 @@ impl Tracker {
             duration: duration.filter(|duration| !duration.is_zero()),
             pass: 0,
             average_speed: None,
+            percent: 0.0,
         }
     }
 
@@ -132,10 +135,12 @@ impl Tracker {
         } else {
             0.0
         };
+        let percent = (percent.clamp(0.0, 100.0) * 10.0).round() / 10.0;
+        self.percent = self.percent.max(percent);
         Progress {
             pass: count(self.pass + 1),
             passes: count(self.weights.len()),
-            percent: (percent.clamp(0.0, 100.0) * 10.0).round() / 10.0,
+            percent: self.percent,
             fps: report.fps,
             speed: report.speed,
             eta_seconds: self.eta(within, weight, total - done),
@@ -177,6 +182,21 @@ mod tests {
         let mut report = Report::default();
         let last = lines.lines().map(|line| report.take(line)).last().unwrap();
         (report, last)
+    }
+
+    #[test]
+    fn progress_never_goes_back_whatever_is_reported() {
+        let mut tracker = Tracker::new(vec![1.0], Some(Duration::from_secs(10)));
+        let mut percents = Vec::new();
+        for lines in [
+            "out_time_us=5000000\nprogress=continue",
+            "out_time_us=400000\nprogress=continue",
+            "out_time_us=N/A\nprogress=continue",
+            "out_time_us=6000000\nprogress=end",
+        ] {
+            percents.push(tracker.progress(&report(lines).0).percent);
+        }
+        assert_eq!(percents, [50.0, 50.0, 50.0, 60.0]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     fleet::{Budget, FleetSettings, SettingsError},
+    limits::MediaLimits,
     money::{LOCAL_TYPE, PriceSettings},
     notify::NotifyFormat,
 };
@@ -29,6 +30,8 @@ pub struct Settings {
     pub prices: PriceSettings,
     /// Limits of jobs.
     pub jobs: JobSettings,
+    /// How large media may be.
+    pub limits: MediaLimits,
     /// The encoder daemon.
     pub encoder: EncoderSettings,
     /// FFmpeg itself.
@@ -261,6 +264,7 @@ impl Settings {
                 "must be an address and a port, such as 127.0.0.1:8001",
             );
         }
+        self.limits.validate()?;
         if self.encoder.heartbeat.is_zero() {
             return refuse("encoder.heartbeat", "must be longer than nothing");
         }

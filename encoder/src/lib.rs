@@ -11,6 +11,7 @@ pub mod runner;
 pub mod worker;
 
 pub mod attempt;
+mod intake;
 pub mod pipeline;
 mod steps;
 pub use steps::look_at_source;

@@ -172,6 +172,7 @@ fn pipelines(
             storage: storage.clone(),
             tools,
             options: OptionPolicy::from(&settings),
+            limits: settings.limits.clone(),
             time_limit: settings.jobs.time_limit,
             stall_limit: settings.encoder.stall_limit,
         })

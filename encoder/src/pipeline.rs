@@ -6,6 +6,7 @@ use std::time::Duration;
 use nommer_core::{
     error::{Code, JobError},
     job::{Output, Report},
+    limits::MediaLimits,
     options::OptionPolicy,
     plan::{OUTPUT_FILE, Plan, SOURCE_FILE, plan},
     ports::{MediaError, MediaStorage, ObjectFacts},
@@ -20,10 +21,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     attempt::{Made, Observer, Steps, Stop, attempt, unless_canceled},
     child::{Patience, Pulse},
+    intake,
     sandbox::Limits,
     steps,
     tools::{Run, Tools},
-    workspace::Workspace,
+    workspace::{Workspace, fits},
 };
 
 /// Time between the request to FFmpeg to end and its kill. Short: what it could still finish is not wanted, and a lease that ran out
@@ -39,6 +41,8 @@ pub struct Pipeline<M> {
     pub tools: Tools,
     /// Which options are let in; checked here again, whatever was checked at submit.
     pub options: OptionPolicy,
+    /// How large sources and outputs may be.
+    pub limits: MediaLimits,
     /// How long all passes together may take.
     pub time_limit: Duration,
     /// After how long without progress and without work FFmpeg is ended.
@@ -126,6 +130,8 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
             .await
             .map_err(|error| source_error(&error))?;
         let found = found.ok_or_else(|| source_error(&MediaError::NotFound(uri.redacted())))?;
+        let limits = &self.pipeline.limits;
+        limits.check_source_bytes(found.bytes.unwrap_or(0))?;
         let room = self.work.need_room(found.bytes.unwrap_or(0))?;
         let file = self.work.file(SOURCE_FILE);
         let pinned = self
@@ -133,8 +139,18 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
             .source_etag
             .as_deref()
             .or(found.etag.as_deref());
-        let fetching = unless_canceled(self.cancel, storage.fetch(uri, pinned, &file));
-        let facts = fetching.await?.map_err(|error| source_error(&error))?;
+        let fetching = async {
+            let fetched = storage.fetch(uri, pinned, &file).await;
+            fetched.map_err(|error| source_error(&error))
+        };
+        // What the server said, if it said anything, need not be true.
+        let fits = |bytes| {
+            limits
+                .check_source_bytes(bytes)
+                .and_then(|()| fits(room, bytes))
+        };
+        let fetching = unless_canceled(self.cancel, intake::bounded(fetching, &file, fits));
+        let facts = fetching.await??;
         let demuxer = steps::sniff(&file)?;
         let probe = steps::probe(
             &self.pipeline.tools,
@@ -144,6 +160,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
             self.cancel,
         )
         .await?;
+        limits.check_source(&probe)?;
         let plan = plan(&self.request.spec, &probe, demuxer, &self.pipeline.options)?;
         Ok(Source {
             facts,
@@ -191,7 +208,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
                 folder: self.work.folder(),
                 args: pass.args.clone(),
                 limits: Limits {
-                    file_bytes: Some(source.room),
+                    file_bytes: Some(source.room.min(self.pipeline.limits.output_bytes)),
                     ..Limits::default()
                 },
                 patience: Patience {
@@ -216,12 +233,22 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
                 furthest = now;
                 pulse
             };
-            self.pipeline
-                .tools
-                .encode(run, self.cancel, &mut on_line)
-                .await?;
+            let encoding = self.pipeline.tools.encode(run, self.cancel, &mut on_line);
+            encoding.await.map_err(|error| self.cut_off(error))?;
         }
         Ok(())
+    }
+
+    /// Tells a full disk from an output that reached the operator's limit.
+    fn cut_off(&self, error: JobError) -> JobError {
+        let limits = &self.pipeline.limits;
+        let written = std::fs::symlink_metadata(self.work.file(OUTPUT_FILE));
+        let reached = written.is_ok_and(|output| output.len() >= limits.output_bytes);
+        if error.code == Code::OutOfDisk && reached {
+            limits.output_too_large()
+        } else {
+            error
+        }
     }
 }
 

@@ -108,18 +108,23 @@ impl Workspace {
             )
         };
         let free = self.free_bytes().map_err(fault)?;
-        let need = source_bytes.saturating_mul(2).saturating_add(MARGIN_BYTES);
-        if free >= need {
-            return Ok(free);
-        }
-        let mib = |bytes: u64| bytes >> 20;
-        let message = format!(
-            "the job needs about {} MiB, {} MiB are free",
-            mib(need),
-            mib(free)
-        );
-        Err(JobError::new(Code::OutOfDisk, message))
+        fits(free, source_bytes).map(|()| free)
     }
+}
+
+/// Checks that a source of this size and an output as large have room in so many free bytes.
+pub(crate) fn fits(free: u64, source_bytes: u64) -> Result<(), JobError> {
+    let need = source_bytes.saturating_mul(2).saturating_add(MARGIN_BYTES);
+    if free >= need {
+        return Ok(());
+    }
+    let mib = |bytes: u64| bytes >> 20;
+    let message = format!(
+        "the job needs about {} MiB, {} MiB are free",
+        mib(need),
+        mib(free)
+    );
+    Err(JobError::new(Code::OutOfDisk, message))
 }
 
 impl Drop for Workspace {

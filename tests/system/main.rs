@@ -5,15 +5,19 @@
 mod emulator;
 mod harness;
 
+mod address;
 mod bad_input;
 mod cli;
 mod conformance;
 mod deploy;
 mod durability;
 mod fleet;
+mod hostile;
 mod infra;
 mod layout;
 mod lifecycle;
+mod limits;
 mod moov;
 mod notifications;
 mod readme;
+mod secrets;

@@ -37,6 +37,10 @@ pub(crate) enum Task {
     },
     /// Plan a tick of scale, for the benchmark.
     PlanScale,
+    Audit,
+    Fuzz {
+        args: Vec<OsString>,
+    },
 }
 
 /// Reads the arguments that follow the program's name.
@@ -56,6 +60,11 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task> {
         Some("model") => {
             ensure!(args.is_empty(), "`model` takes no arguments");
             Ok(Task::Model)
+        }
+        Some("fuzz") => Ok(Task::Fuzz { args }),
+        Some("audit") => {
+            ensure!(args.is_empty(), "`audit` takes no argument");
+            Ok(Task::Audit)
         }
         Some("bench") => {
             let (write, args): (Vec<_>, Vec<_>) =

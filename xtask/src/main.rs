@@ -10,6 +10,7 @@
 )]
 
 mod args;
+mod audit;
 mod bench;
 mod demo;
 mod dist;
@@ -31,7 +32,7 @@ Build tasks of media-nommer.
 
 Usage: cargo xtask TASK
 
-  test [--only STEP]...             everything CI runs, in these steps: tools, fmt, clippy, doc, test
+  test [--only STEP]...             everything CI runs, in these steps: tools, fmt, deny, clippy, doc, test
   demo [FILE] [--once] [ARG]...     run the whole system on this machine and encode FILE, or a generated clip;
                                     further arguments go to `nommer dev`
   simulate [--seeds N] [--seed S] [--mutants]
@@ -44,6 +45,9 @@ Usage: cargo xtask TASK
   dist [--arch x86_64|arm64] [--output FOLDER] [--debug]
                                     build what a deployment uploads: Lambda zips, the encoder's tarball, checksums, into dist/;
                                     --debug builds as tests do
+  audit                             look every dependency up in the advisory database, if there is one on this machine
+  fuzz [--seconds N | --cases N] [--seed N] [TARGET]...
+                                    put mutated input to job, filtergraph, uri, moov, progress, or to those that are named
   measure PROGRAM [ARG]...          run one program and print what it cost: wall and CPU time in microseconds,
                                     peak memory in bytes, bytes written
   plan-moov FILE COUNT              plan the relocation of a file's moov box COUNT times: what the bench measures
@@ -71,6 +75,18 @@ fn run() -> Result<()> {
             Ok(())
         }
         Task::Test { only } => test::run(&Workspace::from_env()?, &only),
+        Task::Audit => audit::advisories(&Workspace::from_env()?),
+        Task::Fuzz { args } => {
+            let words = [
+                "run",
+                "--quiet",
+                "--release",
+                "--package",
+                "nommer-fuzz",
+                "--",
+            ];
+            process::run(Workspace::from_env()?.cargo(words).args(args))
+        }
         Task::Demo { args } => demo::run(&Workspace::from_env()?, &args),
         Task::Simulate { args } => prove::simulate(&Workspace::from_env()?, &args),
         Task::Model => prove::model(&Workspace::from_env()?),

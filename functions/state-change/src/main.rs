@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use nommer_aws::{Aws, Environment, event::QueueEvent};
 use nommer_core::address::NetworkRules;
@@ -16,6 +17,7 @@ async fn main() -> Result<(), Error> {
     let state_change = Arc::new(StateChange {
         notifier: HttpNotifier::new(NetworkRules::from(&environment.settings))?,
         signing_secret: aws.signing_secret().await?,
+        now: Timestamp::now,
     });
     lambda_runtime::run(service_fn(move |event: LambdaEvent<QueueEvent>| {
         let (aws, state_change) = (Arc::clone(&aws), Arc::clone(&state_change));

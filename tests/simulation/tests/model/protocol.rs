@@ -215,6 +215,7 @@ impl Protocol {
             instance: instance(encoder),
             lease: LEASE,
             margin: MARGIN,
+            slot_hour_usd: None,
         };
         let record = &mut state.jobs[job];
         if !self.apply(record, event, now) {

@@ -1,0 +1,5 @@
+//! The target `progress` for cargo-fuzz.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| nommer_fuzz::run_one("progress", bytes));
