@@ -94,7 +94,7 @@ mod tests {
             ("InsufficientInstanceCapacity", "no capacity"),
             ("VcpuLimitExceeded", "a limit is reached"),
             ("UnauthorizedOperation", "the launch failed"),
-            ("InternalError", "no answer"),
+            ("InternalError", "the launch was not answered"),
             ("SomethingNew", "the launch failed"),
         ] {
             let words = sort(code, "why").to_string();

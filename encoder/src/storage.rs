@@ -8,7 +8,8 @@ use nommer_core::{
     uri::{MediaUri, Scheme},
 };
 
-/// Chooses by the scheme of the address.
+/// Chooses by the scheme of the address. What the network adapters do is kept on the heap: an attempt's future holds the largest of
+/// all, and they are large.
 #[derive(Clone, Debug)]
 pub struct ByScheme<F, H, S> {
     /// Serves `file`.
@@ -87,8 +88,8 @@ impl<F: MediaStorage, H: MediaStorage, S: MediaStorage> MediaStorage for BySchem
     async fn stat(&self, uri: &MediaUri) -> Result<Option<ObjectFacts>, MediaError> {
         match uri.scheme() {
             Scheme::File => self.file.stat(uri).await,
-            Scheme::Http => self.http.stat(uri).await,
-            Scheme::S3 => self.s3.stat(uri).await,
+            Scheme::Http => Box::pin(self.http.stat(uri)).await,
+            Scheme::S3 => Box::pin(self.s3.stat(uri)).await,
         }
     }
 
@@ -100,8 +101,8 @@ impl<F: MediaStorage, H: MediaStorage, S: MediaStorage> MediaStorage for BySchem
     ) -> Result<ObjectFacts, MediaError> {
         match uri.scheme() {
             Scheme::File => self.file.fetch(uri, etag, to).await,
-            Scheme::Http => self.http.fetch(uri, etag, to).await,
-            Scheme::S3 => self.s3.fetch(uri, etag, to).await,
+            Scheme::Http => Box::pin(self.http.fetch(uri, etag, to)).await,
+            Scheme::S3 => Box::pin(self.s3.fetch(uri, etag, to)).await,
         }
     }
 
@@ -113,8 +114,12 @@ impl<F: MediaStorage, H: MediaStorage, S: MediaStorage> MediaStorage for BySchem
     ) -> Result<Self::Staged, MediaError> {
         match uri.scheme() {
             Scheme::File => self.file.stage(uri, from, segments).await.map(Staged::File),
-            Scheme::Http => self.http.stage(uri, from, segments).await.map(Staged::Http),
-            Scheme::S3 => self.s3.stage(uri, from, segments).await.map(Staged::S3),
+            Scheme::Http => Box::pin(self.http.stage(uri, from, segments))
+                .await
+                .map(Staged::Http),
+            Scheme::S3 => Box::pin(self.s3.stage(uri, from, segments))
+                .await
+                .map(Staged::S3),
         }
     }
 
@@ -125,16 +130,16 @@ impl<F: MediaStorage, H: MediaStorage, S: MediaStorage> MediaStorage for BySchem
     ) -> Result<Option<String>, MediaError> {
         match staged {
             Staged::File(staged) => self.file.commit(staged, before).await,
-            Staged::Http(staged) => self.http.commit(staged, before).await,
-            Staged::S3(staged) => self.s3.commit(staged, before).await,
+            Staged::Http(staged) => Box::pin(self.http.commit(staged, before)).await,
+            Staged::S3(staged) => Box::pin(self.s3.commit(staged, before)).await,
         }
     }
 
     async fn discard(&self, staged: Self::Staged) {
         match staged {
             Staged::File(staged) => self.file.discard(staged).await,
-            Staged::Http(staged) => self.http.discard(staged).await,
-            Staged::S3(staged) => self.s3.discard(staged).await,
+            Staged::Http(staged) => Box::pin(self.http.discard(staged)).await,
+            Staged::S3(staged) => Box::pin(self.s3.discard(staged)).await,
         }
     }
 }

@@ -49,7 +49,7 @@ impl Clients {
     {
         let bucket = uri.s3().map(|(bucket, _)| bucket).unwrap_or_default();
         let known = self.known(bucket);
-        let fault = match request(self.client(uri, known.clone())).await {
+        let fault = match Box::pin(request(self.client(uri, known.clone()))).await {
             Ok(done) => return Ok(done),
             Err(error) => S3Fault::from(error),
         };
@@ -61,7 +61,7 @@ impl Clients {
             return Err(fault);
         }
         self.learn(bucket, &region);
-        request(self.client(uri, Some(region)))
+        Box::pin(request(self.client(uri, Some(region))))
             .await
             .map_err(S3Fault::from)
     }
