@@ -71,13 +71,14 @@ fn hint(code: &str) -> Option<&'static str> {
     }
 }
 
-/// The gravest of several: a mistake before a limit before a lack, because only a lack passes by itself.
+/// The gravest of several: no answer before a mistake before a limit before a lack. Only a lack passes by itself, and where an
+/// answer is missing an instance may have been launched.
 pub(crate) fn gravest(errors: Vec<LaunchError>) -> LaunchError {
     let rank = |error: &LaunchError| match error {
         LaunchError::NoCapacity(_) => 0,
         LaunchError::LimitReached(_) => 1,
-        LaunchError::Unanswered(_) => 2,
-        LaunchError::Failed(_) => 3,
+        LaunchError::Failed(_) => 2,
+        LaunchError::Unanswered(_) => 3,
     };
     errors.into_iter().max_by_key(rank).unwrap_or_else(|| {
         LaunchError::Failed("EC2 launched nothing and did not say why".to_owned())
