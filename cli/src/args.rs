@@ -85,6 +85,12 @@ pub(crate) enum Command {
     /// Check that this machine has what encoding needs.
     Doctor,
 
+    /// Deploy the system to one's AWS account, look at the deployment, or take it away.
+    #[command(
+        after_help = "Examples:\n  cargo xtask dist && nommer deploy\n  nommer deploy --parameter FleetMax=5\n  nommer deploy status"
+    )]
+    Deploy(DeployArgs),
+
     /// Turn the original's nomconf.py into settings. Copies no keys.
     #[command(after_help = "Example:\n  nommer migrate nomconf.py > nommer.toml")]
     Migrate {
@@ -235,6 +241,52 @@ pub(crate) enum FleetCommand {
         /// Every encoder. Launches go on; to stop them too, pause the fleet.
         #[arg(long)]
         all: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeployArgs {
+    /// What to do. Default: deploy.
+    #[command(subcommand)]
+    pub(crate) command: Option<DeployCommand>,
+
+    /// The stack's name.
+    #[arg(long, global = true, default_value = "nommer")]
+    pub(crate) stack: String,
+
+    /// A parameter of the template, as KEY=VALUE; may be repeated. Those that are not given keep their values.
+    #[arg(long = "parameter", value_name = "KEY=VALUE")]
+    pub(crate) parameters: Vec<String>,
+
+    /// The template.
+    #[arg(long, default_value = "infra/template.yaml")]
+    pub(crate) template: PathBuf,
+
+    /// The folder that `cargo xtask dist` wrote.
+    #[arg(long, default_value = "dist")]
+    pub(crate) dist: PathBuf,
+}
+
+impl DeployArgs {
+    /// The processor that functions and encoders are built for.
+    pub(crate) fn architecture(&self) -> &str {
+        let given = self
+            .parameters
+            .iter()
+            .find_map(|one| one.strip_prefix("Architecture="));
+        given.unwrap_or("x86_64")
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeployCommand {
+    /// Show the stack's state and its addresses.
+    Status,
+    /// Delete the stack. Its buckets and its table stay.
+    Destroy {
+        /// Really.
+        #[arg(long)]
+        yes: bool,
     },
 }
 

@@ -4,6 +4,7 @@ mod args;
 mod client;
 mod config;
 mod demo;
+mod deploy;
 mod dev;
 mod doctor;
 mod encode;

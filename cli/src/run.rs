@@ -8,7 +8,7 @@ use crate::{
     args::{Cli, Command, DevArgs},
     client::Client,
     config::Config,
-    dev, doctor, encode, encoder, estimate,
+    deploy, dev, doctor, encode, encoder, estimate,
     failure::Failure,
     fleet, jobs, migrate, options,
     output::{self, Output, table},
@@ -44,6 +44,10 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             Command::Presets => list_presets(output),
             Command::Options => options::run(output),
             Command::Doctor => doctor::run(&config, output).await,
+            Command::Deploy(args) => {
+                tracing::init("error");
+                Box::pin(deploy::run(&args, output)).await
+            }
             Command::Migrate { file } => migrate::run(&file, output),
             Command::Simulate(args) => simulate::run(&args, output),
             Command::Config => Ok(output.json(&config.settings)?),

@@ -11,8 +11,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use nommer_core::{
     commit::{amend_fleet, request_drain_of_all},
-    fleet::{FleetRecord, Reservation, ScalePlan, plan_scale},
+    fleet::{
+        FleetRecord, InstanceState as Seen, InstanceView, Observation, Reservation, ScalePlan,
+        plan_scale,
+    },
     instance::Instance,
+    lease::elapsed,
     ports::{Backend, Fleet, FleetStore, JobStore, LaunchError, StoreError},
     settings::Settings,
 };
@@ -32,6 +36,34 @@ pub struct Scaled {
     pub failed: u32,
     /// The decision in words.
     pub reason: String,
+    /// What it was decided from.
+    pub figures: Figures,
+}
+
+/// The fleet and its work in four numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Jobs that an encoder could take now.
+    pub jobs_waiting: usize,
+    /// How long the oldest of them waits.
+    pub oldest_waiting: Duration,
+    /// Instances that run or are starting.
+    pub instances: usize,
+    /// Those among them that are up and have no job.
+    pub idle: usize,
+}
+
+impl Figures {
+    fn of(observed: &Observation, now: Timestamp) -> Self {
+        let idle = |one: &&InstanceView| one.state == Seen::Ready && one.jobs.is_empty();
+        let waits = observed.waiting.iter().map(|job| elapsed(now, job.since));
+        Self {
+            jobs_waiting: observed.waiting.len(),
+            oldest_waiting: waits.max().unwrap_or_default(),
+            instances: observed.instances.len(),
+            idle: observed.instances.iter().filter(idle).count(),
+        }
+    }
 }
 
 /// One run.
@@ -59,6 +91,7 @@ pub async fn scale<B: Backend, F: Fleet>(
     } else {
         record.standstill.end(now);
     }
+    let figures = Figures::of(&observed, now);
     let plan = plan_scale(&observed, &settings.fleet, now);
     let reserved = record.reserve(&plan, &settings.fleet, now);
     if record.paused(now).is_some() {
@@ -66,14 +99,14 @@ pub async fn scale<B: Backend, F: Fleet>(
         request_drain_of_all(backend.store(), now).await?;
     }
     if !worth_writing(&before, &record) {
-        return Ok(done(&plan, 0, 0));
+        return Ok(done(&plan, figures, 0, 0));
     }
     record.version = version.0 + 1;
     match backend.store().put_fleet(&record, version).await {
         Ok(_) => {}
         Err(StoreError::Conflict) => {
             // Another run decided from the same facts. It wakes nobody twice.
-            return Ok(done(&plan, 0, 0));
+            return Ok(done(&plan, figures, 0, 0));
         }
         Err(fault) => return Err(fault),
     }
@@ -88,14 +121,15 @@ pub async fn scale<B: Backend, F: Fleet>(
     if launched + failed > 0 {
         tracing::info!(launched, failed, reason = plan.reason, "scaled");
     }
-    Ok(done(&plan, launched, failed))
+    Ok(done(&plan, figures, launched, failed))
 }
 
-fn done(plan: &ScalePlan, launched: u32, failed: u32) -> Scaled {
+fn done(plan: &ScalePlan, figures: Figures, launched: u32, failed: u32) -> Scaled {
     Scaled {
         launched,
         failed,
         reason: plan.reason.clone(),
+        figures,
     }
 }
 

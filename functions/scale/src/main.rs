@@ -1,6 +1,6 @@
 //! The Lambda `scale`: run by a schedule, and woken by submits.
 
-use std::sync::Arc;
+use std::{io::Write as _, sync::Arc};
 
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -10,11 +10,12 @@ use nommer_aws::{
 };
 use nommer_aws_fleet::{Ec2Fleet, Ec2FleetConfig};
 use nommer_core::{ports::Backend as _, settings::Settings};
-use nommer_scale::scale;
+use nommer_scale::{Figures, scale};
 use serde_json::{Value, json};
 
 /// What the function works with.
 struct Context {
+    stack: String,
     aws: Aws,
     fleet: Ec2Fleet,
     settings: Settings,
@@ -35,6 +36,7 @@ async fn main() -> Result<(), Error> {
             .parse()?,
     };
     let context = Arc::new(Context {
+        stack: environment.stack.clone(),
         aws: Aws::new(&config, &environment),
         fleet: Ec2Fleet::new(&config, launching),
         settings: environment.settings,
@@ -60,6 +62,7 @@ async fn handle(context: &Context, event: &Value) -> Result<Value, Error> {
         Timestamp::now(),
     )
     .await?;
+    publish(&context.stack, &scaled.figures);
     Ok(json!({
         "launched": scaled.launched,
         "failed": scaled.failed,
@@ -86,4 +89,32 @@ async fn its_turn(context: &Context, asked_at: Timestamp) -> Result<bool, Error>
             Turn::Wait(pause) => tokio::time::sleep(pause).await,
         }
     }
+}
+
+/// Writes a line that CloudWatch turns into metrics: the embedded metric format.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+fn publish(stack: &str, figures: &Figures) {
+    let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
+    let line = json!({
+        "_aws": {
+            "Timestamp": Timestamp::now().as_millisecond(),
+            "CloudWatchMetrics": [{
+                "Namespace": "Nommer",
+                "Dimensions": [["Stack"]],
+                "Metrics": [
+                    metric("JobsWaiting", "Count"),
+                    metric("OldestWaitingSeconds", "Seconds"),
+                    metric("InstancesRunning", "Count"),
+                    metric("InstancesIdle", "Count"),
+                ],
+            }],
+        },
+        "Stack": stack,
+        "JobsWaiting": figures.jobs_waiting,
+        "OldestWaitingSeconds": figures.oldest_waiting.as_secs(),
+        "InstancesRunning": figures.instances,
+        "InstancesIdle": figures.idle,
+    });
+    // Nothing can be done about a log that takes no line.
+    writeln!(std::io::stdout(), "{line}").ok();
 }

@@ -6,7 +6,10 @@ use std::{
     path::Path,
 };
 
-use nommer_core::settings::{SandboxMode, Settings};
+use nommer_core::{
+    money::Market,
+    settings::{SandboxMode, Settings},
+};
 use serde_json::Value;
 
 use super::{file, resources, template, user_data};
@@ -211,9 +214,11 @@ fn the_code_reads_no_variable_that_the_template_does_not_set() {
 }
 
 #[test]
-fn defaults_are_those_of_the_code_but_for_a_strict_sandbox() {
+fn defaults_are_those_of_the_code_but_for_a_strict_sandbox_and_spot_instances() {
     let mut expected = Settings::default();
     expected.ffmpeg.sandbox = SandboxMode::Strict;
+    // Costs are reckoned with the market that instances come from.
+    expected.prices.market = Market::Spot;
     let types = settings(&expected);
     let mut told = serde_json::to_value(&expected).unwrap();
     for (name, value) in of_functions()

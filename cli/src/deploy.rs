@@ -1,0 +1,212 @@
+//! `nommer deploy`: the system on one's own AWS account. Checks what can be checked, lets `sam deploy` do the work, and puts the encoder
+//! where instances fetch it. Runs in a checkout, after `cargo xtask dist`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::Context as _;
+use aws_sdk_s3::primitives::ByteStream;
+use nommer_aws::{SdkConfig, Stack, load_config};
+use serde_json::json;
+
+use crate::{
+    args::{DeployArgs, DeployCommand},
+    failure::Failure,
+    output::{Output, table},
+};
+
+/// Runs what was asked for.
+pub(crate) async fn run(args: &DeployArgs, output: Output) -> Result<(), Failure> {
+    match &args.command {
+        None => deploy(args, output).await,
+        Some(DeployCommand::Status) => status(args, output).await,
+        Some(DeployCommand::Destroy { yes }) => destroy(args, *yes, output).await,
+    }
+}
+
+/// The encoder's package and what its checksum says.
+struct Package {
+    file: PathBuf,
+    sha256: String,
+}
+
+impl Package {
+    /// Finds it among what `cargo xtask dist` made.
+    fn find(dist: &Path, architecture: &str) -> Result<Self, Failure> {
+        let name = format!("nommer-encoder-{architecture}.tar.gz");
+        let missing = |what: &Path| {
+            Failure::usage(format!("there is no {}", what.display())).hint(format!(
+                "run `cargo xtask dist --arch {architecture}` in the checkout first"
+            ))
+        };
+        let (file, list) = (dist.join(&name), dist.join("SHA256SUMS"));
+        let sums = fs::read_to_string(&list).map_err(|_unreadable| missing(&list))?;
+        let sha256 = sums
+            .lines()
+            .filter_map(|line| line.split_once("  "))
+            .find(|(_, file)| *file == name)
+            .map(|(sum, _)| sum.to_owned())
+            .ok_or_else(|| missing(&file))?;
+        if !file.is_file() {
+            return Err(missing(&file));
+        }
+        Ok(Self { file, sha256 })
+    }
+
+    /// Its key in the stack's bucket: another one for each build, so that instances of the old and the new stack find theirs.
+    fn key(&self) -> String {
+        format!("encoder/{}.tar.gz", self.sha256)
+    }
+
+    async fn upload(&self, sdk: &SdkConfig, stack: &Stack) -> Result<(), Failure> {
+        let bucket = stack
+            .output("ArtifactBucket")
+            .map_err(anyhow::Error::from)?;
+        let conf = aws_sdk_s3::config::Builder::from(sdk);
+        let conf = conf.force_path_style(sdk.endpoint_url().is_some());
+        let body = ByteStream::from_path(&self.file)
+            .await
+            .with_context(|| format!("read {}", self.file.display()))?;
+        aws_sdk_s3::Client::from_conf(conf.build())
+            .put_object()
+            .bucket(bucket)
+            .key(self.key())
+            .body(body)
+            .send()
+            .await
+            .with_context(|| format!("upload the encoder to s3://{bucket}"))?;
+        Ok(())
+    }
+}
+
+async fn deploy(args: &DeployArgs, output: Output) -> Result<(), Failure> {
+    let package = Package::find(&args.dist, args.architecture())?;
+    if !args.template.is_file() {
+        return Err(
+            Failure::usage(format!("there is no {}", args.template.display()))
+                .hint("run this in the checkout, or name the template with --template"),
+        );
+    }
+    let sdk = load_config().await;
+    // An instance of the new version may be launched at any moment of an update: its package comes first.
+    let before = find(&sdk, args).await?;
+    if let Some(stack) = &before {
+        package.upload(&sdk, stack).await?;
+    }
+    let mut sam = Command::new("sam");
+    sam.arg("deploy")
+        .arg("--template-file")
+        .arg(&args.template)
+        .args(["--stack-name", &args.stack, "--resolve-s3"])
+        .args(["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"])
+        .args(["--no-fail-on-empty-changeset", "--no-confirm-changeset"])
+        .arg("--parameter-overrides")
+        .arg(format!("EncoderPackageKey={}", package.key()))
+        .arg(format!("EncoderPackageSha256={}", package.sha256))
+        .args(&args.parameters);
+    run_sam(&mut sam)?;
+    let stack = find(&sdk, args)
+        .await?
+        .context("the stack is not there although sam has deployed it")?;
+    if before.is_none() {
+        package.upload(&sdk, &stack).await?;
+    }
+    show(&stack, output)
+}
+
+async fn status(args: &DeployArgs, output: Output) -> Result<(), Failure> {
+    match find(&load_config().await, args).await? {
+        Some(stack) => show(&stack, output),
+        None => Err(no_stack(args)),
+    }
+}
+
+async fn destroy(args: &DeployArgs, yes: bool, output: Output) -> Result<(), Failure> {
+    let Some(stack) = find(&load_config().await, args).await? else {
+        return Err(no_stack(args));
+    };
+    let kept = ["MediaBucket", "ArtifactBucket", "TableName"];
+    let kept = kept.map(|name| stack.outputs.get(name).map_or("", String::as_str));
+    if !yes {
+        return Err(Failure::usage(format!(
+            "this deletes stack {} and ends its instances",
+            args.stack
+        ))
+        .hint(format!(
+            "say so with --yes; {} stay, with what is in them",
+            kept.join(", ")
+        )));
+    }
+    let mut sam = Command::new("sam");
+    run_sam(sam.args(["delete", "--no-prompts", "--stack-name", &args.stack]))?;
+    output.note(format!(
+        "deleted; {} stay until you delete them",
+        kept.join(", ")
+    ));
+    Ok(())
+}
+
+async fn find(sdk: &SdkConfig, args: &DeployArgs) -> Result<Option<Stack>, Failure> {
+    if sdk.region().is_none() {
+        return Err(
+            Failure::usage("no AWS region is set").hint("set AWS_REGION, or run `aws configure`")
+        );
+    }
+    let found = Stack::find(sdk, &args.stack)
+        .await
+        .map_err(anyhow::Error::from);
+    found.map_err(|error| {
+        Failure::from(error).hint(
+            "are there AWS credentials that have not expired? `aws sts get-caller-identity` tells",
+        )
+    })
+}
+
+fn no_stack(args: &DeployArgs) -> Failure {
+    Failure::not_found(format!(
+        "there is no stack {} in this account and region",
+        args.stack
+    ))
+    .hint("`nommer deploy` makes it; --stack names another")
+}
+
+fn run_sam(sam: &mut Command) -> Result<(), Failure> {
+    sam.env("SAM_CLI_TELEMETRY", "0");
+    let ended = sam.status().map_err(|_missing| {
+        Failure::usage("the AWS SAM CLI is not installed")
+            .hint("`pip install aws-sam-cli` installs it")
+    })?;
+    if ended.success() {
+        return Ok(());
+    }
+    Err(Failure::from(anyhow::anyhow!("sam failed: {ended}"))
+        .hint("what it printed above says why"))
+}
+
+fn show(stack: &Stack, output: Output) -> Result<(), Failure> {
+    if output.json {
+        let (name, status, outputs) = (&stack.name, &stack.status, &stack.outputs);
+        return Ok(output.json(&json!({"name": name, "status": status, "outputs": outputs}))?);
+    }
+    let mut rows = vec![
+        vec!["stack".to_owned(), stack.name.clone()],
+        vec!["status".to_owned(), stack.status.clone()],
+    ];
+    rows.extend(
+        stack
+            .reason
+            .iter()
+            .map(|why| vec!["because".to_owned(), why.clone()]),
+    );
+    rows.extend(
+        stack
+            .outputs
+            .iter()
+            .map(|(name, value)| vec![name.clone(), value.clone()]),
+    );
+    output.data(table(&rows));
+    Ok(())
+}
