@@ -1,6 +1,6 @@
 //! What must survive any bytes: each target reads them as strangers' input is read, and panics when a promise is broken.
 //!
-//! Two runners share the targets and the corpora: [`run`] mutates at random and works with any compiler; `coverage/` is for
+//! Two runners share the targets and the corpora: [`run()`] mutates at random and works with any compiler; `coverage/` is for
 //! cargo-fuzz, which looks for new paths through the code and needs a nightly one.
 
 mod mutate;
