@@ -286,7 +286,7 @@ mod tests {
             sum(&mut sums, &other).unwrap();
             sums.replace(name, "")
         };
-        assert_eq!(pack("a"), pack("b"));
+        assert_eq!(pack("first"), pack("other"));
         fs::remove_dir_all(&folder).unwrap();
     }
 
