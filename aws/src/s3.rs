@@ -3,11 +3,16 @@
 //! Credentials in an address are used for that address and nothing else; they never fall back to the role, and the role is never
 //! used where an address brings its own.
 
+mod checksum;
 mod clients;
 mod fault;
 mod fetch;
+mod multipart;
 mod parts;
 mod upload;
+
+#[cfg(test)]
+mod tests;
 
 use std::{path::Path, sync::Arc};
 
@@ -23,6 +28,7 @@ use nommer_core::{
 use tokio::sync::OnceCell;
 
 use clients::Clients;
+use fault::S3Fault;
 pub use upload::StagedObject;
 
 /// How outputs are stored, where the bucket's own default will not do.
@@ -107,9 +113,8 @@ impl MediaStorage for S3Storage {
 
     async fn stat(&self, uri: &MediaUri) -> Result<Option<ObjectFacts>, MediaError> {
         let place = Place::of(uri)?;
-        let looked = self
-            .clients()
-            .await
+        let clients = self.clients().await;
+        let looked = clients
             .call(uri, |client| {
                 let request = client.head_object().bucket(&place.bucket).key(&place.key);
                 request.send()
@@ -120,8 +125,12 @@ impl MediaStorage for S3Storage {
                 bytes: found.content_length.and_then(|bytes| bytes.try_into().ok()),
                 etag: found.e_tag,
             })),
-            // A bucket that is missing answers HEAD in the same way; whoever reads or writes there will hear of it.
-            Err(fault) if fault.status == Some(404) => Ok(None),
+            // A bucket that is missing answers in the same way, and is no place for an output.
+            Err(fault) if fault.status == Some(404) => match clients.has_bucket(uri).await {
+                Ok(true) => Ok(None),
+                Ok(false) => Err(S3Fault::no_bucket().explain(&place.name)),
+                Err(fault) => Err(fault.explain(&place.name)),
+            },
             Err(fault) => Err(fault.explain(&place.name)),
         }
     }
@@ -149,10 +158,10 @@ impl MediaStorage for S3Storage {
         staged: StagedObject,
         before: Option<&ObjectFacts>,
     ) -> Result<Option<String>, MediaError> {
-        upload::commit(self.clients().await, &self.options, staged, before).await
+        staged.commit(before).await
     }
 
     async fn discard(&self, staged: StagedObject) {
-        upload::discard(self.clients().await, staged).await;
+        staged.discard().await;
     }
 }

@@ -1,10 +1,15 @@
 //! What S3 answers when it does not do what it is asked, in our words.
 
+use std::error::Error;
+
 use aws_sdk_s3::{
     config::http::HttpResponse,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
 };
 use nommer_core::ports::MediaError;
+
+/// S3's code for a bucket that does not exist.
+const NO_BUCKET: &str = "NoSuchBucket";
 
 /// A failed call.
 #[derive(Clone, Debug)]
@@ -21,7 +26,7 @@ pub(super) struct S3Fault {
 
 impl<E> From<SdkError<E, HttpResponse>> for S3Fault
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
+    E: ProvideErrorMetadata + Error + 'static,
 {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
         let raw = error.raw_response();
@@ -33,10 +38,21 @@ where
                 .map(str::to_owned),
             detail: match error.message() {
                 Some(message) => message.to_owned(),
-                None => DisplayErrorContext(&error).to_string(),
+                None => in_words(&error),
             },
         }
     }
+}
+
+/// An error with its causes, each in its own words. The debug form, which may hold headers and bodies, stays out.
+pub(super) fn in_words(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words
 }
 
 impl S3Fault {
@@ -47,6 +63,15 @@ impl S3Fault {
             code: None,
             region: None,
             detail: detail.into(),
+        }
+    }
+
+    /// That there is no bucket, for `HEAD`, whose answers have no room for S3's own words.
+    pub(super) fn no_bucket() -> Self {
+        Self {
+            status: Some(404),
+            code: Some(NO_BUCKET.to_owned()),
+            ..Self::local("")
         }
     }
 
@@ -63,7 +88,7 @@ impl S3Fault {
     pub(super) fn explain(self, name: &str) -> MediaError {
         let code = self.code.as_deref().unwrap_or_default();
         match (code, self.status) {
-            ("NoSuchBucket", _) => {
+            (NO_BUCKET, _) => {
                 MediaError::NotFound(format!("{name}: the bucket does not exist"))
             }
             ("AccessControlListNotSupported", _) => MediaError::Forbidden(format!(
@@ -82,7 +107,12 @@ impl S3Fault {
                 MediaError::Forbidden(format!("{name}: the object is archived; restore it first"))
             }
             _ if self.is_conflict() => MediaError::Changed(name.to_owned()),
-            ("SlowDown" | "RequestTimeout" | "InternalError" | "ServiceUnavailable", _)
+            (
+                "SlowDown" | "RequestTimeout" | "InternalError" | "ServiceUnavailable"
+                // What arrived is not what was sent, or an upload was taken away: the next attempt sends it anew.
+                | "BadDigest" | "IncompleteBody" | "XAmzContentChecksumMismatch" | "InvalidPart" | "NoSuchUpload",
+                _,
+            )
             | (_, None | Some(408 | 429 | 500..)) => self.unavailable(name),
             (_, Some(404)) => MediaError::NotFound(name.to_owned()),
             (_, Some(403)) => MediaError::Forbidden(format!(
@@ -147,6 +177,8 @@ mod tests {
             (Some(409), "ConditionalRequestConflict", "changed meanwhile"),
             (Some(503), "SlowDown", "use s3://b/k: SlowDown why"),
             (Some(500), "InternalError", "use s3://b/k"),
+            (Some(404), "NoSuchUpload", "use s3://b/k: NoSuchUpload why"),
+            (Some(400), "BadDigest", "use s3://b/k: BadDigest why"),
             (None, "", "use s3://b/k: why"),
             (Some(403), "InvalidObjectState", "restore it first"),
             (
@@ -158,5 +190,16 @@ mod tests {
             let words = fault(status, code).explain("s3://b/k").to_string();
             assert!(words.contains(expected), "{code}: {words}");
         }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_other_faults() {
+        use std::io::{Error, ErrorKind};
+        for full in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
+            let told = disk("s3://b/k", &Error::from(full));
+            assert!(matches!(told, MediaError::NoSpace(_)), "{told:?}");
+        }
+        let told = disk("s3://b/k", &Error::from(ErrorKind::PermissionDenied));
+        assert!(matches!(told, MediaError::Unavailable { .. }), "{told:?}");
     }
 }

@@ -1,26 +1,32 @@
 //! Fetching an object: one request if it is small, else ranges side by side, all of the same version.
+//!
+//! The first request is for the whole object, because only then does S3 answer with its checksum; of a large one, its beginning is
+//! read and the rest of the answer is let go.
 
-use std::{io::SeekFrom, path::Path, sync::Arc};
+use std::{io::SeekFrom, path::Path};
 
-use aws_sdk_s3::{operation::get_object::GetObjectOutput, primitives::ByteStream};
+use aws_sdk_s3::{
+    operation::get_object::GetObjectOutput, primitives::ByteStream, types::ChecksumMode,
+};
+use crc_fast::Digest;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use nommer_core::{
-    ports::{MediaError, MediaStorage as _, ObjectFacts},
+    ports::{MediaError, ObjectFacts},
     uri::MediaUri,
 };
 use tokio::{
     fs::{File, OpenOptions},
     io::{AsyncSeekExt as _, AsyncWriteExt as _},
-    sync::OnceCell,
 };
 
 use super::{
-    Place, S3Options, S3Storage,
+    Place,
+    checksum::Expected,
     clients::Clients,
-    fault::{S3Fault, disk},
+    fault::{S3Fault, disk, in_words},
 };
 
-/// Bytes of the first request; what is no larger takes one call.
+/// Bytes that are read of the first answer; what is no larger takes one call.
 const FIRST: u64 = 8 * 1_024 * 1_024;
 
 /// Bytes of each further one.
@@ -38,6 +44,16 @@ struct Transfer<'a> {
     uri: &'a MediaUri,
     place: Place,
     to: &'a Path,
+    /// The version that all requests ask for.
+    etag: Option<String>,
+    expected: Option<Expected>,
+}
+
+/// A piece of the object.
+#[derive(Clone, Copy)]
+struct Piece {
+    from: u64,
+    bytes: u64,
 }
 
 pub(super) async fn fetch(
@@ -46,137 +62,132 @@ pub(super) async fn fetch(
     etag: Option<&str>,
     to: &Path,
 ) -> Result<ObjectFacts, MediaError> {
-    let transfer = Transfer {
+    let mut transfer = Transfer {
         clients,
         uri,
         place: Place::of(uri)?,
         to,
+        etag: etag.map(str::to_owned),
+        expected: None,
     };
-    let name = &transfer.place.name;
-    let first = match transfer.get(0, FIRST, etag).await {
-        Ok(first) => first,
-        // There is no range in nothing.
-        Err(fault) if fault.status == Some(416) => return transfer.empty(etag).await,
-        Err(fault) => return Err(fault.explain(name)),
-    };
-    transfer.make_file().await?;
+    let first = transfer.get(None).await;
+    let first = first.map_err(|fault| fault.explain(&transfer.place.name))?;
+    let bytes = first
+        .content_length
+        .and_then(|bytes| u64::try_from(bytes).ok())
+        .ok_or_else(|| transfer.broken("S3 did not say how large it is"))?;
     let facts = ObjectFacts {
-        bytes: total(&first),
+        bytes: Some(bytes),
         etag: first.e_tag.clone(),
     };
-    let bytes = facts.bytes.ok_or_else(|| MediaError::Unavailable {
-        what: format!("use {name}"),
-        detail: "S3 did not say how large it is".to_owned(),
-    })?;
-    let version = facts.etag.as_deref();
-    transfer
-        .save(first.body, (0, bytes.min(FIRST)), version)
-        .await?;
-    let rest = (0..)
-        .map(|part| FIRST + part * RANGE)
-        .take_while(|from| *from < bytes);
-    let ranges = rest.map(|from| (from, RANGE.min(bytes - from)));
-    stream::iter(ranges.map(|(from, length)| transfer.range(from, length, version)))
-        .buffer_unordered(AT_ONCE)
-        .try_collect::<()>()
-        .await?;
+    transfer.etag.clone_from(&facts.etag);
+    transfer.expected = Expected::of(&first);
+    // It must be new. Nothing is made where there is nothing to fetch.
+    let made = File::create_new(to).await;
+    made.map_err(|error| disk(&transfer.place.name, &error))?;
+    transfer.receive(first.body, bytes).await?;
     Ok(facts)
 }
 
-/// Size of the whole object, after the answer to a request for a range: `bytes 0-99/1000`.
-fn total(answer: &GetObjectOutput) -> Option<u64> {
-    let range = answer.content_range.as_deref();
-    let stated = range.and_then(|range| range.rsplit_once('/')?.1.parse().ok());
-    stated.or_else(|| answer.content_length?.try_into().ok())
-}
-
 impl Transfer<'_> {
-    /// Makes the file, which must be new. Nothing is made where there is nothing to fetch.
-    async fn make_file(&self) -> Result<(), MediaError> {
-        let made = File::create_new(self.to).await;
-        made.map_err(|error| disk(&self.place.name, &error))?;
-        Ok(())
+    /// Writes the whole object, of which `first` is the beginning, and compares it with its checksum.
+    async fn receive(&self, first: ByteStream, bytes: u64) -> Result<(), MediaError> {
+        let beginning = Piece {
+            from: 0,
+            bytes: bytes.min(FIRST),
+        };
+        let mut digests = vec![self.save(first, beginning).await?];
+        let rest = (FIRST..bytes)
+            .step_by(usize::try_from(RANGE).unwrap_or(usize::MAX))
+            .map(|from| Piece {
+                from,
+                bytes: RANGE.min(bytes - from),
+            });
+        let fetching = stream::iter(rest.map(|piece| async move {
+            let body = self.range(piece).await?;
+            let digest = self.save(body, piece).await?;
+            Ok::<_, MediaError>((piece.from, digest))
+        }));
+        let fetching = fetching.buffer_unordered(AT_ONCE);
+        let mut fetched: Vec<(u64, Option<Digest>)> = fetching.try_collect().await?;
+        fetched.sort_unstable_by_key(|(from, _)| *from);
+        digests.extend(fetched.into_iter().map(|(_, digest)| digest));
+        match &self.expected {
+            Some(expected) if !expected.matches(digests.into_iter().flatten()) => {
+                Err(self.broken("what arrived does not have the object's checksum"))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
-    async fn get(
-        &self,
-        from: u64,
-        length: u64,
-        etag: Option<&str>,
-    ) -> Result<GetObjectOutput, S3Fault> {
-        let last = from + length - 1;
+    async fn get(&self, piece: Option<Piece>) -> Result<GetObjectOutput, S3Fault> {
+        let range = piece.map(|Piece { from, bytes }| format!("bytes={from}-{}", from + bytes - 1));
+        let checksum = piece.is_none().then_some(ChecksumMode::Enabled);
         self.clients
             .call(self.uri, |client| {
                 client
                     .get_object()
                     .bucket(&self.place.bucket)
                     .key(&self.place.key)
-                    .range(format!("bytes={from}-{last}"))
-                    .set_if_match(etag.map(str::to_owned))
+                    .set_range(range.clone())
+                    .set_checksum_mode(checksum.clone())
+                    .set_if_match(self.etag.clone())
                     .send()
             })
             .await
     }
 
-    async fn range(&self, from: u64, length: u64, etag: Option<&str>) -> Result<(), MediaError> {
-        let part = self.get(from, length, etag).await;
-        let part = part.map_err(|fault| fault.explain(&self.place.name))?;
-        self.save(part.body, (from, length), etag).await
+    /// Asks for a piece, and for nothing but that.
+    async fn range(&self, piece: Piece) -> Result<ByteStream, MediaError> {
+        let answer = self.get(Some(piece)).await;
+        let answer = answer.map_err(|fault| fault.explain(&self.place.name))?;
+        let sent = answer.content_range.unwrap_or_default();
+        if sent.starts_with(&format!("bytes {}-", piece.from)) {
+            return Ok(answer.body);
+        }
+        Err(self.broken("S3 sent another range than was asked for"))
     }
 
-    /// Writes a body to its place in the file; where it breaks, the rest is asked for again.
+    /// Writes a body to its place in the file; where it breaks, the rest is asked for again. Sums it up, if there is a checksum.
     async fn save(
         &self,
         mut body: ByteStream,
-        (from, length): (u64, u64),
-        etag: Option<&str>,
-    ) -> Result<(), MediaError> {
-        let name = &self.place.name;
-        let failed = |error: std::io::Error| disk(name, &error);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .open(self.to)
-            .await
-            .map_err(failed)?;
-        file.seek(SeekFrom::Start(from)).await.map_err(failed)?;
-        let (mut written, mut resumes) = (0_u64, 0);
-        loop {
+        piece: Piece,
+    ) -> Result<Option<Digest>, MediaError> {
+        let failed = |error: std::io::Error| disk(&self.place.name, &error);
+        let file = OpenOptions::new().write(true).open(self.to).await;
+        let mut file = file.map_err(failed)?;
+        let at = SeekFrom::Start(piece.from);
+        file.seek(at).await.map_err(failed)?;
+        let mut digest = self.expected.as_ref().map(Expected::digest);
+        let (mut missing, mut resumes) = (piece.bytes, 0);
+        while missing > 0 {
             match body.try_next().await {
                 Ok(Some(chunk)) => {
-                    written += chunk.len() as u64;
-                    if written > length {
-                        let detail = "S3 sent more than was asked for".to_owned();
-                        let what = format!("use {name}");
-                        return Err(MediaError::Unavailable { what, detail });
+                    let wanted = usize::try_from(missing).unwrap_or(usize::MAX);
+                    let chunk = &chunk[..chunk.len().min(wanted)];
+                    if let Some(digest) = &mut digest {
+                        digest.update(chunk);
                     }
-                    file.write_all(&chunk).await.map_err(failed)?;
+                    file.write_all(chunk).await.map_err(failed)?;
+                    missing -= chunk.len() as u64;
                     continue;
                 }
-                Ok(None) if written == length => break,
                 Ok(None) | Err(_) if resumes < RESUMES => resumes += 1,
-                Ok(None) => return Err(S3Fault::local("the connection ended early").explain(name)),
-                Err(error) => return Err(S3Fault::local(error.to_string()).explain(name)),
+                Ok(None) => return Err(self.broken("the connection ended early, again and again")),
+                Err(error) => return Err(self.broken(in_words(&error))),
             }
-            let rest = self.get(from + written, length - written, etag).await;
-            body = rest.map_err(|fault| fault.explain(name))?.body;
+            let rest = Piece {
+                from: piece.from + piece.bytes - missing,
+                bytes: missing,
+            };
+            body = self.range(rest).await?;
         }
-        file.flush().await.map_err(failed)
+        file.flush().await.map_err(failed)?;
+        Ok(digest)
     }
 
-    /// The file is empty, as it should be if the object is still the one that was looked at.
-    async fn empty(&self, etag: Option<&str>) -> Result<ObjectFacts, MediaError> {
-        let storage = S3Storage {
-            clients: Arc::new(OnceCell::new_with(Some(self.clients.clone()))),
-            options: S3Options::default(),
-        };
-        let name = &self.place.name;
-        let found = storage.stat(self.uri).await?;
-        let facts = found.ok_or_else(|| MediaError::NotFound(name.clone()))?;
-        let same = etag.is_none_or(|etag| facts.etag.as_deref() == Some(etag));
-        if same && facts.bytes == Some(0) {
-            self.make_file().await?;
-            return Ok(facts);
-        }
-        Err(MediaError::Changed(name.clone()))
+    fn broken(&self, detail: impl Into<String>) -> MediaError {
+        S3Fault::local(detail).explain(&self.place.name)
     }
 }
