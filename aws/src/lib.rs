@@ -6,6 +6,8 @@
 mod config;
 pub mod environment;
 pub mod event;
+#[cfg(test)]
+mod fake;
 mod fault;
 mod imds;
 mod queue;

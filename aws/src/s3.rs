@@ -100,6 +100,12 @@ impl Place {
         let (bucket, key) = uri
             .s3()
             .ok_or_else(|| MediaError::Unusable(format!("{name} is not in S3")))?;
+        // Whose credentials are kept elsewhere, or cannot be read, is not served with the role's.
+        if name != uri.identity() && uri.credentials().is_none() {
+            return Err(MediaError::Unusable(format!(
+                "{name}: its credentials are not at hand"
+            )));
+        }
         Ok(Self {
             bucket: bucket.to_owned(),
             key: key.to_owned(),

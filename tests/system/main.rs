@@ -20,4 +20,5 @@ mod limits;
 mod moov;
 mod notifications;
 mod readme;
+mod s3;
 mod secrets;

@@ -42,9 +42,11 @@ impl Expected {
 
     /// Whether the pieces, in order, make up the object.
     pub(super) fn matches(&self, pieces: impl IntoIterator<Item = Digest>) -> bool {
-        let whole = pieces.into_iter().fold(self.digest().finalize(), |sum, piece| {
-            checksum_combine(self.algorithm, sum, piece.finalize(), piece.get_amount())
-        });
+        let whole = pieces
+            .into_iter()
+            .fold(self.digest().finalize(), |sum, piece| {
+                checksum_combine(self.algorithm, sum, piece.finalize(), piece.get_amount())
+            });
         whole == self.sum
     }
 }
@@ -74,7 +76,10 @@ mod tests {
         ] {
             let expected = Expected::of(&answer.build()).unwrap();
             assert!(pieces(&expected, &["123456789"]), "{expected:?}");
-            assert!(pieces(&expected, &["1234", "", "56", "789"]), "{expected:?}");
+            assert!(
+                pieces(&expected, &["1234", "", "56", "789"]),
+                "{expected:?}"
+            );
             assert!(!pieces(&expected, &["56", "1234", "789"]), "{expected:?}");
             assert!(!pieces(&expected, &["12345678"]), "{expected:?}");
         }

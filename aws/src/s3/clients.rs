@@ -137,7 +137,9 @@ impl Clients {
         builder.set_endpoint_url(self.endpoint.clone());
         builder.set_retry_config(self.sdk.retry_config().cloned());
         builder.set_timeout_config(self.sdk.timeout_config().cloned());
-        builder.set_stalled_stream_protection(self.sdk.stalled_stream_protection());
+        if let Some(protection) = self.sdk.stalled_stream_protection() {
+            builder.set_stalled_stream_protection(Some(protection));
+        }
         builder.set_sleep_impl(self.sdk.sleep_impl());
         builder.set_time_source(self.sdk.time_source());
         Client::from_conf(builder.build())

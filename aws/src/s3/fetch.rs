@@ -149,11 +149,7 @@ impl Transfer<'_> {
     }
 
     /// Writes a body to its place in the file; where it breaks, the rest is asked for again. Sums it up, if there is a checksum.
-    async fn save(
-        &self,
-        mut body: ByteStream,
-        piece: Piece,
-    ) -> Result<Option<Digest>, MediaError> {
+    async fn save(&self, mut body: ByteStream, piece: Piece) -> Result<Option<Digest>, MediaError> {
         let failed = |error: std::io::Error| disk(&self.place.name, &error);
         let file = OpenOptions::new().write(true).open(self.to).await;
         let mut file = file.map_err(failed)?;

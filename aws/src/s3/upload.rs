@@ -136,7 +136,8 @@ impl Target {
         let body = parts::body(from, segments, &(0..bytes)).await;
         let body = body.map_err(|error| disk(name, &error))?;
         let collected = body.collect().await;
-        let collected = collected.map_err(|error| S3Fault::local(in_words(&error)).explain(name))?;
+        let collected =
+            collected.map_err(|error| S3Fault::local(in_words(&error)).explain(name))?;
         Ok(collected.to_vec())
     }
 
