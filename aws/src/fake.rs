@@ -1,6 +1,7 @@
 //! A web server for tests: answers as it is told, and keeps what it was asked.
 
 use std::{
+    fmt::Write as _,
     io,
     sync::{Arc, Mutex},
     time::Duration,
@@ -114,11 +115,11 @@ impl Fake {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
-        let (kept, answer) = (asked.clone(), Arc::new(answer));
+        let (kept, answer) = (Arc::clone(&asked), Arc::new(answer));
         tokio::spawn(async move {
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (kept, answer) = (kept.clone(), answer.clone());
+                let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
                 tokio::spawn(async move {
                     let mut stream = BufReader::new(stream);
                     while let Ok(request) = read(&mut stream, connection).await {
@@ -185,7 +186,7 @@ async fn write(stream: &mut TcpStream, answer: Answer, head_only: bool) -> io::R
         answer.body.len()
     );
     for (name, value) in &answer.headers {
-        head += &format!("{name}: {value}\r\n");
+        write!(head, "{name}: {value}\r\n").unwrap();
     }
     stream.write_all(format!("{head}\r\n").as_bytes()).await?;
     if !head_only {

@@ -57,7 +57,7 @@ impl Multipart {
             id.ok_or_else(|| S3Fault::local("S3 named no upload"))
         });
         Ok(Self {
-            target: target.clone(),
+            target: Arc::clone(target),
             id: id.map_err(|fault| fault.explain(&target.place.name))?,
             open: true,
         })
@@ -154,7 +154,7 @@ impl Drop for Multipart {
         if !self.open {
             return;
         }
-        let (target, id) = (self.target.clone(), std::mem::take(&mut self.id));
+        let (target, id) = (Arc::clone(&self.target), std::mem::take(&mut self.id));
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move { abort(&target, &id).await });
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_config::{SdkConfig, timeout::TimeoutConfig};
-use aws_sdk_s3::config::{Builder, SharedHttpClient};
+use aws_sdk_s3::config::{Builder, RuntimeComponents, SharedHttpClient};
 use aws_smithy_http_client::{
     ConnectorBuilder,
     proxy::ProxyConfig,
@@ -23,7 +23,7 @@ pub(super) fn shared() -> SharedHttpClient {
         let mut connector =
             ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
         connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
         connector.set_proxy_config(Some(ProxyConfig::from_env()));
         connector.build()
     })
