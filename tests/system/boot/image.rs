@@ -1,4 +1,4 @@
-//! The image recipe: it bakes with the boot script itself, and CloudFormation's checker has no complaint.
+//! The image recipe: it bakes with the boot script itself, and `CloudFormation`'s checker has no complaint.
 
 use std::{fs, path::PathBuf, process::Command};
 

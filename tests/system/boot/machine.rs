@@ -3,6 +3,7 @@
 //! Nothing of the machine that runs the tests is changed: a root is entered by chroot, or booted as a container.
 
 use std::{
+    fmt::Write as _,
     fs::{self, File},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -214,9 +215,11 @@ fn exports(aws: &Aws, package: &Package, more: &[(&str, &str)]) -> String {
         ("NOMMER_STACK", "media"),
         ("NOMMER_FFMPEG__EXTRA_OPTIONS", r#"["tune","refs"]"#),
     ];
-    let all = variables.iter().chain(more);
-    all.map(|(name, value)| format!("export {name}='{value}'\n"))
-        .collect()
+    let mut lines = String::new();
+    for (name, value) in variables.iter().chain(more) {
+        writeln!(lines, "export {name}='{value}'").expect("a string takes every write");
+    }
+    lines
 }
 
 /// Gives the packages of one folder to another without a copy.
