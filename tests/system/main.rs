@@ -7,6 +7,7 @@ mod harness;
 
 mod address;
 mod bad_input;
+mod boot;
 mod cli;
 mod conformance;
 mod deploy;

@@ -172,19 +172,7 @@ fn check_glibc(program: &Path) -> Result<()> {
             .arg(program),
     )
     .context("look at the symbols that the program needs")?;
-    let newest = symbols
-        .split("GLIBC_")
-        .skip(1)
-        .filter_map(|rest| {
-            let version = rest
-                .split(|c: char| !c.is_ascii_digit() && c != '.')
-                .next()?;
-            let (major, minor) = version.split_once('.')?;
-            let minor = minor.split('.').next()?;
-            Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?))
-        })
-        .max()
-        .unwrap_or_default();
+    let newest = newest_glibc(&symbols);
     ensure!(
         newest <= GLIBC,
         "{} needs glibc {}.{}, and Lambda's provided.al2023 has {}.{}: build on Debian 12 or older",
@@ -195,6 +183,23 @@ fn check_glibc(program: &Path) -> Result<()> {
         GLIBC.1
     );
     Ok(())
+}
+
+/// The newest glibc among the versions that `readelf` lists, as major and minor number; 0.0 if there is none.
+fn newest_glibc(symbols: &str) -> (u32, u32) {
+    symbols
+        .split("GLIBC_")
+        .skip(1)
+        .filter_map(|rest| {
+            let version = rest
+                .split(|c: char| !c.is_ascii_digit() && c != '.')
+                .next()?;
+            let (major, minor) = version.split_once('.')?;
+            let minor = minor.split('.').next()?;
+            Some((major.parse().ok()?, minor.parse().ok()?))
+        })
+        .max()
+        .unwrap_or_default()
 }
 
 /// A zip with the one file that Lambda starts.
@@ -288,6 +293,18 @@ mod tests {
         };
         assert_eq!(pack("first"), pack("other"));
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn newest_glibc_is_found_by_number_among_all_versions() {
+        let symbols = "\
+            0x0010:   Name: GLIBC_2.2.5  Flags: none  Version: 5\n\
+            0x0020:   Name: GLIBC_2.34  Flags: none  Version: 4\n\
+            0x0030:   Name: GLIBC_2.9  Flags: none  Version: 3\n\
+            0x0040:   Name: GLIBC_PRIVATE  Flags: none  Version: 2\n\
+            0x0050:   Name: GCC_3.0  Flags: none  Version: 6\n";
+        assert_eq!(newest_glibc(symbols), (2, 34));
+        assert_eq!(newest_glibc("No version information found"), (0, 0));
     }
 
     #[test]

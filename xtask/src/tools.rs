@@ -33,10 +33,16 @@ const PROGRAMS: [(&str, &str, &str); 6] = [
     ("NOMMER_TEST_CDK_PYTHON", "cdk", "python"),
 ];
 
-/// Prepares all tools: FFmpeg, curl, Node.js, the Python packages and the clips.
+/// Prepares all tools: FFmpeg, curl, Node.js, debootstrap, systemd-nspawn, the Python packages and the clips.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
     let _lock = lock(workspace)?;
-    let mut packages = vec![system::FFMPEG, system::CURL, system::NODE];
+    let mut packages = vec![
+        system::FFMPEG,
+        system::CURL,
+        system::NODE,
+        system::DEBOOTSTRAP,
+        system::NSPAWN,
+    ];
     let environments = ENVIRONMENTS
         .iter()
         .map(|name| Environment::of(workspace, name))

@@ -59,6 +59,30 @@ pub(super) const NODE: Package = Package {
     ],
 };
 
+/// What makes the Debian root in which the boot script is tried.
+pub(super) const DEBOOTSTRAP: Package = Package {
+    name: "debootstrap",
+    is_present: || process::find("debootstrap").is_some(),
+    debian: "debootstrap",
+    elsewhere: [
+        ("Fedora", "sudo dnf install debootstrap"),
+        ("Arch", "sudo pacman -S debootstrap"),
+        ("macOS", "run the tests in a Debian virtual machine"),
+    ],
+};
+
+/// What boots such a root with a systemd of its own.
+pub(super) const NSPAWN: Package = Package {
+    name: "systemd-nspawn",
+    is_present: || process::find("systemd-nspawn").is_some(),
+    debian: "systemd-container",
+    elsewhere: [
+        ("Fedora", "sudo dnf install systemd-container"),
+        ("Arch", "sudo pacman -S systemd"),
+        ("macOS", "run the tests in a Debian virtual machine"),
+    ],
+};
+
 /// A Python that can make virtual environments. Debian packs that ability apart, so we ask for it by doing.
 pub(super) const PYTHON: Package = Package {
     name: "Python 3 with venv",
