@@ -18,6 +18,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use nommer_core::{api::JobView, job::StateName, ports::Fleet as _};
+use nommer_encoder::tools::Tools;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::timeout};
 
@@ -25,7 +26,6 @@ use crate::{
     client::Client,
     config::{Config, address},
     dev::System,
-    encoder::find_tools,
     failure::Failure,
     output::Output,
     watch::{conclude, describe, until_ended},
@@ -140,7 +140,7 @@ async fn source(system: &System, file: Option<&Path>) -> Result<PathBuf, Failure
     if !clip.exists() {
         std::fs::create_dir_all(system.data_dir.join("media"))
             .context("make a folder for the demo")?;
-        let tools = find_tools(&system.settings)?;
+        let tools = Tools::find(&system.settings.ffmpeg)?;
         tools.make_clip(&clip).await?;
     }
     Ok(clip)

@@ -81,7 +81,7 @@ async fn ffmpeg(
     add: &mut impl FnMut(&'static str, Mark, String),
 ) {
     let settings = &config.settings.ffmpeg;
-    let tools = match Tools::find(&settings.path, settings.sandbox) {
+    let tools = match Tools::find(settings) {
         Ok(tools) => tools,
         Err(error) => return add("ffmpeg", Mark::Bad, advise(&error)),
     };

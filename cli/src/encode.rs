@@ -15,7 +15,8 @@ use nommer_core::{
 };
 use nommer_encoder::{
     attempt::{Observer, Stop},
-    pipeline::Request,
+    pipeline::{Pipeline, Request},
+    tools::Tools,
     workspace::WorkRoot,
 };
 use nommer_http::HttpSource;
@@ -52,8 +53,8 @@ pub(crate) async fn run(args: &EncodeArgs, config: &Config, output: Output) -> R
             .context("prepare the HTTP client")?,
         s3: S3Storage::on_demand(S3Options::from(&config.settings.storage)),
     };
-    let tools = encoder::find_tools(&config.settings)?;
-    let pipeline = encoder::pipeline(&config.settings, storage, tools);
+    let tools = Tools::find(&config.settings.ffmpeg)?;
+    let pipeline = Pipeline::new(&config.settings, storage, tools);
     let instance = format!("encode-{}", Uuid::now_v7().simple());
     let root =
         WorkRoot::open(&config.data_dir.join("work"), &instance).context("make a work folder")?;

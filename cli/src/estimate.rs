@@ -4,13 +4,13 @@ use std::{fs, path::Path};
 
 use anyhow::Context as _;
 use nommer_core::{plan::SOURCE_FILE, probe::Probe};
-use nommer_encoder::{look_at_source, workspace::WorkRoot};
+use nommer_encoder::{look_at_source, tools::Tools, workspace::WorkRoot};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    args::EstimateArgs, client::Client, config::Config, encoder, failure::Failure, fleet::usd,
+    args::EstimateArgs, client::Client, config::Config, failure::Failure, fleet::usd,
     output::Output, submit::missing,
 };
 
@@ -52,7 +52,7 @@ async fn look(source: &Path, config: &Config) -> Result<Probe, Failure> {
     if !source.is_file() {
         return Err(missing(&name));
     }
-    let tools = encoder::find_tools(&config.settings)?;
+    let tools = Tools::find(&config.settings.ffmpeg)?;
     let instance = format!("estimate-{}", Uuid::now_v7().simple());
     let root =
         WorkRoot::open(&config.data_dir.join("work"), &instance).context("make a work folder")?;

@@ -1,7 +1,7 @@
 //! The fleet planner: what is observed goes in, how many instances to launch comes out.
 //!
 //! Scale observes, plans here, and executes. This module never launches and never terminates: an encoder ends
-//! itself when it is idle ([`idle_limit`], [`may_drain`]), and ending those that stopped reporting is prune's work.
+//! itself when it is idle ([`idle_limit`], [`may_leave`]), and ending those that stopped reporting is prune's work.
 //! It does no IO and reads no clock; [`FleetRecord`] is the part of the plan that several runs of scale share.
 
 mod breaker;
@@ -14,7 +14,8 @@ mod settings;
 pub use breaker::{Breaker, LAUNCH_RETRY_MAX, LAUNCH_RETRY_MIN, Refusals, UNPROVEN_LAUNCHES};
 pub use demand::ASSUMED_WORK;
 pub use expect::{attempt_time, expected_work, modeled_work, remaining_work, waiting_job};
-pub use idle::{LEGACY_IDLE, MIN_IDLE, idle_limit, may_drain};
+pub(crate) use idle::may_drain;
+pub use idle::{LEGACY_IDLE, MIN_IDLE, idle_limit, may_leave};
 pub use record::{
     Decision, FleetRecord, LISTING_GRACE, RESERVATION_PATIENCE, Reservation, ReservationState,
     SeenInstance, Standstill,

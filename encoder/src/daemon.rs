@@ -3,28 +3,31 @@
 //! An encoder ends in one order: it takes no more messages, says so in its row, finishes or gives back what it has, and says that
 //! it is gone. A message that arrives meanwhile stays in the queue for others.
 
+mod row;
+
 use std::{
     collections::BTreeSet,
-    future::Future,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use jiff::Timestamp;
 use nommer_core::{
-    fleet::{attempt_time, modeled_work},
+    fleet::{FleetSettings, attempt_time, may_leave, modeled_work},
     id::JobId,
-    instance::{Instance, InstanceState},
+    instance::InstanceState,
     job::JobState,
     money::WorkAverage,
-    ports::{Backend, Delivery, FleetStore, JobQueue, JobStore, StoreError, Version},
+    ports::{Backend, Delivery, FleetStore, JobQueue, JobStore, StoreError},
 };
 use tokio::{
+    signal::unix::{SignalKind, signal},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::row::Row;
 use crate::{clock::Clock, runner::Runner, worker::Worker};
 
 /// How long one look into the queue waits. Also how long a request to end may wait for that look.
@@ -52,13 +55,40 @@ impl Default for Stop {
     }
 }
 
+impl Stop {
+    /// Asks the daemon to end when this process is asked to: SIGTERM drains; SIGINT gives jobs back at once, as a machine that is
+    /// shut down must. To be called within a runtime.
+    ///
+    /// # Panics
+    /// If the kernel sets up no signal handler.
+    #[must_use]
+    pub fn on_signals() -> Self {
+        let stop = Self::default();
+        let handler = |kind| signal(kind).expect("a signal handler can be set up");
+        let (mut terminate, mut interrupt) = (
+            handler(SignalKind::terminate()),
+            handler(SignalKind::interrupt()),
+        );
+        let asked = stop.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => asked.drain.cancel(),
+                    _ = interrupt.recv() => asked.release.cancel(),
+                }
+            }
+        });
+        stop
+    }
+}
+
 /// One encoder.
 #[derive(Debug)]
 pub struct Daemon<B, R, C> {
     /// What works on jobs.
     pub worker: Arc<Worker<B, R, C>>,
-    /// How many jobs at a time.
-    pub slots: u32,
+    /// How many jobs at a time, and how many instances and free slots stay though there is no work.
+    pub fleet: FleetSettings,
     /// How long to wait for work before ending; none to wait for ever.
     pub idle_limit: Option<Duration>,
 }
@@ -80,7 +110,7 @@ impl<B: Backend, R: Runner, C: Clock> Daemon<B, R, C> {
             stop,
         });
         let mut row = loop {
-            match Row::register(&self.worker, self.slots).await {
+            match Row::register(&self.worker, self.fleet.jobs_per_instance).await {
                 Ok(row) => break row,
                 Err(error) if shared.stop.drain.is_cancelled() => return Err(error),
                 Err(error) => {
@@ -112,7 +142,9 @@ impl<B: Backend, R: Runner, C: Clock> Daemon<B, R, C> {
 
     /// Takes one message per free slot until it is time to stop.
     async fn take_jobs(&self, shared: &Arc<Shared>, jobs: &TaskTracker) {
-        let slots = Arc::new(Semaphore::new(usize::try_from(self.slots).unwrap_or(1)));
+        let slots = Arc::new(Semaphore::new(
+            usize::try_from(self.fleet.jobs_per_instance).unwrap_or(1),
+        ));
         let mut busy_at = Instant::now();
         while !shared.stop.drain.is_cancelled() {
             let free = shared
@@ -156,10 +188,28 @@ impl<B: Backend, R: Runner, C: Clock> Daemon<B, R, C> {
                 .idle_limit
                 .is_some_and(|limit| busy_at.elapsed() >= limit)
             {
-                tracing::info!("idle for long enough");
-                break;
+                if self.may_leave().await {
+                    tracing::info!("idle for long enough");
+                    break;
+                }
+                busy_at = Instant::now();
             }
         }
+    }
+
+    /// Whether the fleet keeps its minimum and its spare without this one. Not if the table does not say.
+    async fn may_leave(&self) -> bool {
+        let backend = &self.worker.backend;
+        let rows = match backend.store().instances(self.worker.clock.now()).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::warn!(error = ?error, "the table did not say who else is there");
+                return false;
+            }
+        };
+        let all: Vec<_> = rows.into_iter().map(|(row, _)| row).collect();
+        let me = all.iter().find(|row| row.id == self.worker.instance);
+        me.is_none_or(|me| may_leave(me, &all, &self.fleet))
     }
 }
 
@@ -204,125 +254,5 @@ async fn learn<B: Backend>(backend: &B, id: &JobId, work: &Mutex<Option<WorkAver
     if let (JobState::Finished, Some(taken)) = (&job.state, attempt_time(&job, Timestamp::now())) {
         let mut work = work.lock().expect("no holder panics");
         *work = Some(WorkAverage::with(*work, taken, modeled_work(&job)));
-    }
-}
-
-/// The instance's row in the table.
-struct Row {
-    instance: Instance,
-    version: Version,
-}
-
-impl Row {
-    async fn register<B: Backend, R: Runner, C: Clock>(
-        worker: &Worker<B, R, C>,
-        slots: u32,
-    ) -> Result<Self, StoreError> {
-        let now = worker.clock.now();
-        let instance = Instance {
-            id: worker.instance.clone(),
-            state: InstanceState::Ready,
-            slots,
-            jobs: Vec::new(),
-            started_at: now,
-            beat_at: now,
-            drain_requested: false,
-            ffmpeg_version: None,
-            instance_type: worker.kind.instance_type.clone(),
-            market: worker.kind.market,
-            work: None,
-        };
-        let mut row = Self {
-            instance,
-            version: Version(0),
-        };
-        // A daemon that starts again on the same instance takes over its old row.
-        row.reread(worker).await?;
-        let (fleet, _) = worker.backend.store().fleet().await?;
-        row.instance.drain_requested |= fleet.paused(now).is_some();
-        row.version = worker
-            .backend
-            .store()
-            .put_instance(&row.instance, row.version)
-            .await?;
-        Ok(row)
-    }
-
-    /// Takes over the version of the row, and what others wrote into it.
-    async fn reread<B: Backend, R: Runner, C: Clock>(
-        &mut self,
-        worker: &Worker<B, R, C>,
-    ) -> Result<(), StoreError> {
-        let rows = worker.backend.store().instances(Timestamp::MIN).await?;
-        if let Some((found, version)) = rows.into_iter().find(|(row, _)| row.id == self.instance.id)
-        {
-            self.version = version;
-            self.instance.drain_requested |=
-                found.drain_requested && found.state != InstanceState::Gone;
-        }
-        Ok(())
-    }
-
-    /// Beats for as long as something goes on.
-    async fn beat_while<B: Backend, R: Runner, C: Clock>(
-        &mut self,
-        work: impl Future<Output = ()>,
-        worker: &Worker<B, R, C>,
-        shared: &Shared,
-        state: InstanceState,
-    ) {
-        tokio::pin!(work);
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut work => return,
-                () = worker.clock.sleep(worker.times.heartbeat) => self.beat(worker, shared, state).await,
-            }
-        }
-    }
-
-    /// Writes the row anew. A fault is logged: the next beat comes.
-    async fn beat<B: Backend, R: Runner, C: Clock>(
-        &mut self,
-        worker: &Worker<B, R, C>,
-        shared: &Shared,
-        state: InstanceState,
-    ) {
-        self.instance.state = state;
-        self.instance.beat_at = worker.clock.now();
-        self.instance.work = *shared.work.lock().expect("no holder panics");
-        self.instance.jobs = shared
-            .jobs
-            .lock()
-            .expect("no holder panics")
-            .iter()
-            .cloned()
-            .collect();
-        let mut written = worker
-            .backend
-            .store()
-            .put_instance(&self.instance, self.version)
-            .await;
-        if matches!(written, Err(StoreError::Conflict)) {
-            written = match self.reread(worker).await {
-                Ok(()) => {
-                    worker
-                        .backend
-                        .store()
-                        .put_instance(&self.instance, self.version)
-                        .await
-                }
-                Err(error) => Err(error),
-            };
-        }
-        match written {
-            Ok(version) => self.version = version,
-            Err(error) => {
-                tracing::warn!(error = ?error, "the instance's heartbeat was not written");
-            }
-        }
-        if self.instance.drain_requested {
-            shared.stop.drain.cancel();
-        }
     }
 }

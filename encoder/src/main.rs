@@ -2,33 +2,26 @@
 //!
 //! On one machine without a stack the `nommer` command plays this role itself.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::Parser;
 use nommer_aws::{Aws, Environment, Imds, Notice, S3Options, S3Storage, Stack, load_config};
 use nommer_core::{
-    address::NetworkRules, error::JobError, fleet::idle_limit, id::InstanceId, instance::Kind,
-    lease::CLOCK_MARGIN, money::Market, options::OptionPolicy, settings::Settings,
+    address::NetworkRules, fleet::idle_limit, id::InstanceId, instance::Kind, lease::CLOCK_MARGIN,
+    money::Market, settings::Settings,
 };
 use nommer_encoder::{
     clock::SystemClock,
     daemon::{Daemon, Stop},
     heartbeat::LeaseTimes,
-    pipeline::Pipeline,
     runner::Workshop,
     sandbox,
     storage::{ByScheme, Unserved},
-    tools::Tools,
     worker::Worker,
     workspace::WorkRoot,
 };
 use nommer_http::HttpSource;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
@@ -44,8 +37,8 @@ struct Args {
     work_dir: PathBuf,
 }
 
-/// What runs attempts, or why this machine cannot.
-type Attempts = Result<Pipeline<ByScheme<Unserved, HttpSource, S3Storage>>, JobError>;
+/// Storage of an encoder that serves a stack.
+type Storage = ByScheme<Unserved, HttpSource, S3Storage>;
 
 /// Who this encoder is, and for how long it waits for work.
 struct Role {
@@ -86,13 +79,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         .with_context(|| format!("make a work folder under {}", args.work_dir.display()))?;
     let worker = Worker {
         backend: Arc::new(Aws::new(&sdk, &role.environment)),
-        runner: Workshop {
-            pipeline: pipelines(
-                &settings,
-                S3Storage::new(&sdk, S3Options::from(&settings.storage)),
-            )?,
-            root,
-        },
+        runner: Workshop::new(&settings, storage(&sdk, &settings)?, root),
         clock: SystemClock,
         instance: role.instance,
         times: LeaseTimes {
@@ -109,11 +96,10 @@ async fn run(args: Args) -> anyhow::Result<()> {
     };
     let daemon = Daemon {
         worker: Arc::new(worker),
-        slots: settings.fleet.jobs_per_instance,
         idle_limit: role.idle_limit,
+        fleet: settings.fleet,
     };
-    let stop = Stop::default();
-    tokio::spawn(listen(stop.clone()));
+    let stop = Stop::on_signals();
     if let Some(imds) = role.imds {
         tokio::spawn(heed(imds, stop.clone()));
     }
@@ -150,48 +136,13 @@ async fn helper(sdk: &nommer_aws::SdkConfig, name: &str) -> anyhow::Result<Role>
     })
 }
 
-/// Makes what runs an attempt. FFmpeg is looked for until it is found: it may be installed while the daemon runs.
-fn pipelines(
-    settings: &Settings,
-    s3: S3Storage,
-) -> anyhow::Result<impl Fn() -> Attempts + Send + Sync + 'static + use<>> {
-    let storage = ByScheme {
+/// Where media comes from and goes to: never a file of this machine.
+fn storage(sdk: &nommer_aws::SdkConfig, settings: &Settings) -> anyhow::Result<Storage> {
+    Ok(ByScheme {
         file: Unserved,
         http: HttpSource::new(NetworkRules::from(settings)).context("prepare the HTTP client")?,
-        s3,
-    };
-    let settings = settings.clone();
-    let found: OnceLock<Tools> = OnceLock::new();
-    Ok(move || {
-        let tools = match found.get() {
-            Some(tools) => tools.clone(),
-            None => Tools::find(&settings.ffmpeg.path, settings.ffmpeg.sandbox)
-                .map(|tools| found.get_or_init(|| tools).clone())?,
-        };
-        Ok(Pipeline {
-            storage: storage.clone(),
-            tools,
-            options: OptionPolicy::from(&settings),
-            limits: settings.limits.clone(),
-            time_limit: settings.jobs.time_limit,
-            stall_limit: settings.encoder.stall_limit,
-        })
+        s3: S3Storage::new(sdk, S3Options::from(&settings.storage)),
     })
-}
-
-/// SIGTERM drains; SIGINT gives jobs back at once, as a machine that is shut down must.
-async fn listen(stop: Stop) {
-    let handler = |kind| signal(kind).expect("a signal handler can be set up");
-    let (mut terminate, mut interrupt) = (
-        handler(SignalKind::terminate()),
-        handler(SignalKind::interrupt()),
-    );
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => stop.drain.cancel(),
-            _ = interrupt.recv() => stop.release.cancel(),
-        }
-    }
 }
 
 /// Gives jobs back when EC2 takes the instance away; takes no more when it is likely to.

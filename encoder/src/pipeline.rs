@@ -12,6 +12,7 @@ use nommer_core::{
     ports::{MediaError, MediaStorage, ObjectFacts},
     probe::Probe,
     progress::{self, Line, Tracker},
+    settings::Settings,
     spec::JobSpec,
     uri::MediaUri,
 };
@@ -63,6 +64,18 @@ pub struct Request {
 }
 
 impl<M: MediaStorage> Pipeline<M> {
+    /// As the settings say.
+    pub fn new(settings: &Settings, storage: M, tools: Tools) -> Self {
+        Self {
+            storage,
+            tools,
+            options: OptionPolicy::from(settings),
+            limits: settings.limits.clone(),
+            time_limit: settings.jobs.time_limit,
+            stall_limit: settings.encoder.stall_limit,
+        }
+    }
+
     /// Runs one attempt in a fresh work folder. Canceling ends FFmpeg at once.
     pub async fn run(
         &self,

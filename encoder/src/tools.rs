@@ -9,7 +9,7 @@ use std::{
 
 use nommer_core::{
     error::{Code, JobError},
-    settings::SandboxMode,
+    settings::{FfmpegSettings, SandboxMode},
 };
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -51,7 +51,8 @@ pub(crate) struct Run<'a> {
 
 impl Tools {
     /// Looks for `ffmpeg` by name in `PATH` or at a path, and for `ffprobe` beside it or in `PATH`.
-    pub fn find(ffmpeg: &Path, sandbox: SandboxMode) -> Result<Self, JobError> {
+    pub fn find(settings: &FfmpegSettings) -> Result<Self, JobError> {
+        let ffmpeg = &settings.path;
         let path = std::env::var_os("PATH").unwrap_or_default();
         let missing = |name: &str| {
             JobError::new(
@@ -70,7 +71,7 @@ impl Tools {
         } else {
             find_program("ffprobe", &path)
         };
-        let mode = match sandbox {
+        let mode = match settings.sandbox {
             SandboxMode::Strict => Mode::Strict,
             SandboxMode::BestEffort => Mode::BestEffort,
             SandboxMode::Off => Mode::Off,

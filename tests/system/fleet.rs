@@ -1,8 +1,9 @@
 //! The fleet from outside, with encoder processes as instances: drain, pause, budget, prices, and what is told of it.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::harness::{System, eventually, file_url, make_clip};
+use crate::harness::{System, documented_job, eventually, file_url, make_clip};
 
 /// A job that takes some seconds of FFmpeg.
 fn slow_job(system: &System, name: &str) -> Value {
@@ -145,6 +146,71 @@ fn a_job_that_costs_more_than_it_may_is_ended_and_its_cost_is_shown() {
         (fleet(&system)["month_to_date_usd"].as_f64()? > 0.2).then_some(())
     });
     system.assert_clean();
+}
+
+#[test]
+fn the_minimum_is_launched_without_work_and_what_was_launched_beyond_it_ends() {
+    let two = [
+        ("NOMMER_FLEET__MIN", "2"),
+        ("NOMMER_FLEET__MAX", "3"),
+        ("NOMMER_FLEET__JOBS_PER_INSTANCE", "1"),
+        ("NOMMER_FLEET__IDLE_TIMEOUT", "1s"),
+    ];
+    let system = System::start_with(&two);
+    let idle = || -> Option<Vec<String>> {
+        let fleet = fleet(&system);
+        let instances = fleet["instances"].as_array()?.iter();
+        let idle = instances.filter(|one| one["state"] == "ready");
+        idle.map(|one| Some(one["id"].as_str()?.to_owned()))
+            .collect()
+    };
+    let of = |count: usize| move |ids: Vec<String>| (ids.len() == count).then_some(ids);
+    let minimum = eventually("the minimum", || idle().and_then(of(2)));
+    let jobs = ["a.mp4", "b.mp4", "c.mp4"].map(|name| system.submit(&slow_job(&system, name)));
+    for job in &jobs {
+        system.finished(job);
+    }
+    let third = eventually("one instance more, and its end", || {
+        let fleet = fleet(&system);
+        let gone = fleet["instances"]
+            .as_array()?
+            .iter()
+            .find(|one| one["state"] == "gone")?;
+        Some(gone["id"].as_str()?.to_owned())
+    });
+    assert!(!minimum.contains(&third), "{third} of {minimum:?} left");
+    let mut kept = idle().unwrap();
+    kept.sort();
+    let mut minimum = minimum;
+    minimum.sort();
+    assert_eq!(kept, minimum);
+}
+
+#[test]
+fn a_simulated_fleet_boots_as_long_and_costs_as_much_as_one_in_the_cloud() {
+    let booting = [
+        ("NOMMER_FLEET__BOOT_TIME", "3s"),
+        ("NOMMER_FLEET__BILLED_BOOT", "2s"),
+    ];
+    let system = System::start_as(&["--simulate-fleet"], &booting);
+    make_clip(&system.path("in.mp4"), 2, "320x240");
+    let id = system.submit(&documented_job(
+        &system.path("in.mp4"),
+        &system.path("out.mp4"),
+    ));
+    eventually("a booting instance", || {
+        let fleet = fleet(&system);
+        let instances = fleet["instances"].as_array()?;
+        (instances.first()?["state"] == "booting").then_some(())
+    });
+    let job = system.finished(&id);
+    assert!(job["cost"]["usd"].as_f64().unwrap() > 0.0, "{job:#}");
+    let at = |name: &str| job[name].as_str().unwrap().parse::<Timestamp>().unwrap();
+    let waited = at("started_at").duration_since(at("created_at"));
+    assert!(waited >= SignedDuration::from_secs(3), "{job:#}");
+    eventually("what the fleet costs", || {
+        (fleet(&system)["month_to_date_usd"].as_f64()? > 0.0).then_some(())
+    });
 }
 
 #[test]

@@ -143,6 +143,7 @@ pub(crate) struct System {
     pub(crate) folder: TempDir,
     pub(crate) api: String,
     server: Mutex<Child>,
+    flags: &'static [&'static str],
     variables: Vec<(String, String)>,
 }
 
@@ -154,6 +155,11 @@ impl System {
 
     /// Starts it with these settings besides.
     pub(crate) fn start_with(variables: &[(&str, &str)]) -> Self {
+        Self::start_as(&[], variables)
+    }
+
+    /// Starts it with these flags of `nommer dev` and these settings besides.
+    pub(crate) fn start_as(flags: &'static [&'static str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let defaults = [
             ("NOMMER_ENCODER__HEARTBEAT", "200ms"),
@@ -165,11 +171,12 @@ impl System {
         let variables: Vec<_> = all
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let (server, api) = serve(program(), folder.path(), &variables);
+        let (server, api) = serve(program(), folder.path(), flags, &variables);
         Self {
             folder,
             api,
             server: Mutex::new(server),
+            flags,
             variables,
         }
     }
@@ -182,11 +189,12 @@ impl System {
         );
         let mut unshare = Command::new("unshare");
         unshare.args(["--mount", "sh", "-c", &mount]).arg(nommer());
-        let (server, api) = serve(unshare, folder.path(), &[]);
+        let (server, api) = serve(unshare, folder.path(), &[], &[]);
         Self {
             folder,
             api,
             server: Mutex::new(server),
+            flags: &[],
             variables: Vec::new(),
         }
     }
@@ -194,7 +202,7 @@ impl System {
     /// Kills the server as a power cut would, and starts another on the same data.
     pub(crate) fn restart(&mut self) {
         self.kill_server();
-        let (server, api) = serve(program(), self.folder.path(), &self.variables);
+        let (server, api) = serve(program(), self.folder.path(), self.flags, &self.variables);
         self.server = Mutex::new(server);
         self.api = api;
     }
@@ -342,9 +350,15 @@ fn program() -> Command {
     Command::new(nommer())
 }
 
-fn serve(mut program: Command, folder: &Path, variables: &[(String, String)]) -> (Child, String) {
+fn serve(
+    mut program: Command,
+    folder: &Path,
+    flags: &[&str],
+    variables: &[(String, String)],
+) -> (Child, String) {
     let mut server = program
         .args(["dev", "--listen", "127.0.0.1:0", "--json"])
+        .args(flags)
         .current_dir(folder)
         .env("NOMMER_LOCAL__DATA_DIR", folder.join("data"))
         .envs(variables.iter().cloned())

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{FleetSettings, IdleTimeout, Policy};
+use crate::instance::{Instance, InstanceState};
 
 /// What `idle_timeout = "auto"` means under the policy of the original: its `NOMMERD_MAX_INACTIVITY`.
 pub const LEGACY_IDLE: Duration = Duration::from_mins(10);
@@ -27,10 +28,8 @@ pub fn idle_limit(settings: &FleetSettings, billed_boot: Duration) -> Option<Dur
 }
 
 /// Whether an idle instance may leave the fleet, given the other instances that take jobs and their free slots.
-///
-/// The minimum and the warm spare stay. Two that ask at the same moment may both leave: the next run of scale then
-/// launches what is missing.
-pub fn may_drain(others: u32, their_free_slots: u32, settings: &FleetSettings) -> bool {
+/// The minimum and the warm spare stay.
+pub(crate) fn may_drain(others: u32, their_free_slots: u32, settings: &FleetSettings) -> bool {
     let spare_kept = match settings.policy {
         Policy::Backlog => their_free_slots >= settings.warm_spare,
         Policy::Threshold => true,
@@ -38,8 +37,29 @@ pub fn may_drain(others: u32, their_free_slots: u32, settings: &FleetSettings) -
     others >= settings.min && spare_kept
 }
 
+/// The same from the table, without any word among the instances: those that started first are the ones that stay. So of two that
+/// ask at the same moment, no more leave than may.
+pub fn may_leave(me: &Instance, all: &[Instance], settings: &FleetSettings) -> bool {
+    let rank = |one: &Instance| (one.started_at, one.id.clone());
+    let stays_before_me = |one: &&Instance| {
+        one.state == InstanceState::Ready && !one.drain_requested && rank(one) < rank(me)
+    };
+    let (count, free) =
+        all.iter()
+            .filter(stays_before_me)
+            .fold((0_u32, 0_u32), |(count, free), one| {
+                (
+                    count.saturating_add(1),
+                    free.saturating_add(one.free_slots()),
+                )
+            });
+    may_drain(count, free, settings)
+}
+
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     const BILLED: Duration = Duration::from_secs(30);
@@ -95,5 +115,70 @@ mod tests {
             "this one belongs to the minimum"
         );
         assert!(!may_drain(2, 2, &settings), "its slots belong to the spare");
+    }
+    /// Ready, idle, of two slots, started at that second.
+    fn instance(name: &str, started: i64) -> Instance {
+        let at = Timestamp::from_second(started).unwrap();
+        Instance {
+            id: name.parse().unwrap(),
+            state: InstanceState::Ready,
+            slots: 2,
+            jobs: Vec::new(),
+            started_at: at,
+            beat_at: at,
+            drain_requested: false,
+            ffmpeg_version: None,
+            instance_type: None,
+            market: None,
+            work: None,
+        }
+    }
+
+    fn leaving(all: &[Instance], settings: &FleetSettings) -> Vec<String> {
+        let leaves = all.iter().filter(|me| may_leave(me, all, settings));
+        leaves.map(|me| me.id.as_str().to_owned()).collect()
+    }
+
+    #[test]
+    fn of_all_that_ask_at_once_the_youngest_leave_and_the_minimum_stays() {
+        let all = [
+            instance("i-c", 5),
+            instance("i-a", 7),
+            instance("i-b", 5),
+            instance("i-d", 9),
+        ];
+        let settings = |min| FleetSettings {
+            min,
+            max: 9,
+            ..FleetSettings::default()
+        };
+        assert_eq!(leaving(&all, &settings(2)), ["i-a", "i-d"]);
+        assert_eq!(leaving(&all, &settings(4)), [""; 0]);
+        assert_eq!(leaving(&all, &settings(0)).len(), 4);
+    }
+
+    #[test]
+    fn slots_that_are_taken_are_no_spare() {
+        let mut all = [instance("i-a", 1), instance("i-b", 2), instance("i-c", 3)];
+        let settings = FleetSettings {
+            warm_spare: 2,
+            max: 9,
+            ..FleetSettings::default()
+        };
+        assert_eq!(leaving(&all, &settings), ["i-b", "i-c"]);
+        all[0].jobs.push("job_1".parse().unwrap());
+        assert_eq!(leaving(&all, &settings), ["i-c"]);
+    }
+
+    #[test]
+    fn one_that_ends_stands_for_nothing() {
+        let mut all = [instance("i-a", 1), instance("i-b", 2), instance("i-c", 3)];
+        all[0].state = InstanceState::Draining;
+        all[1].drain_requested = true;
+        let settings = FleetSettings {
+            min: 1,
+            ..FleetSettings::default()
+        };
+        assert!(!may_leave(&all[2], &all, &settings));
     }
 }

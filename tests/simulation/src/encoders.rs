@@ -66,8 +66,8 @@ fn daemon(process: &Arc<Process>, id: &InstanceId) -> Daemon<Side, SimRunner, Pr
             margin: MARGIN,
             kind: Kind::default(),
         }),
-        slots: fleet.jobs_per_instance,
         idle_limit: idle_limit(fleet, fleet.billed_boot),
+        fleet: fleet.clone(),
     }
 }
 
