@@ -22,10 +22,16 @@ pub(crate) mod item;
 mod jobs;
 mod list;
 mod notifications;
+mod query;
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::{Client, types::ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    operation::put_item::{PutItemError, builders::PutItemFluentBuilder},
+    types::ReturnValuesOnConditionCheckFailure,
+};
 use nommer_core::ports::{StoreError, Version};
 
 use crate::fault::unavailable;
@@ -80,30 +86,49 @@ impl DynamoStore {
     /// Writes an item whole, if the stored one is at version `read`; version 0 stands for none.
     async fn put_at(&self, what: &str, item: Item, read: Version) -> Result<Version, StoreError> {
         let next = Version(read.0 + 1);
+        self.put_if(what, item, next, |put| {
+            let put = put.expression_attribute_names("#version", item::VERSION);
+            match read {
+                Version(0) => put.condition_expression("attribute_not_exists(#version)"),
+                Version(number) => put
+                    .condition_expression("#version = :read")
+                    .expression_attribute_values(":read", item::number(number)),
+            }
+        })
+        .await?;
+        Ok(next)
+    }
+
+    /// Writes an item whole, as this version, on a condition. One that fails because the very same write was applied before, and
+    /// its answer lost, has succeeded.
+    async fn put_if(
+        &self,
+        what: &str,
+        item: Item,
+        version: Version,
+        condition: impl FnOnce(PutItemFluentBuilder) -> PutItemFluentBuilder,
+    ) -> Result<(), StoreError> {
         let own = write_id();
-        let mut put = self
+        let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(item::stamped(item, next, &own)))
-            .expression_attribute_names("#version", item::VERSION)
+            .set_item(Some(item::stamped(item, version, &own)))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        put = match read {
-            Version(0) => put.condition_expression("attribute_not_exists(#version)"),
-            Version(number) => put
-                .condition_expression("#version = :read")
-                .expression_attribute_values(":read", item::number(number)),
-        };
-        match put.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
-            Ok(_) => Ok(next),
-            Err(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(
-                failed,
-            )) => {
-                let found = failed.item().and_then(|item| item.get(WRITE_ID));
-                if found.is_some_and(|id| id.as_s() == Ok(&own)) {
-                    return Ok(next);
+        match condition(put)
+            .send()
+            .await
+            .map_err(SdkError::into_service_error)
+        {
+            Ok(_) => Ok(()),
+            Err(PutItemError::ConditionalCheckFailedException(failed)) => {
+                let stored = failed.item();
+                let found = stored.and_then(|stored| item::attribute(stored, WRITE_ID));
+                if found == Some(&own) {
+                    Ok(())
+                } else {
+                    Err(StoreError::Conflict)
                 }
-                Err(StoreError::Conflict)
             }
             Err(fault) => Err(unavailable(what, &fault)),
         }

@@ -8,7 +8,6 @@ use nommer_core::{
 };
 
 use super::{DynamoStore, item};
-use crate::fault::{describe, unreadable};
 
 fn record_key() -> (String, String) {
     ("FLEET".to_owned(), "FLEET".to_owned())
@@ -31,21 +30,14 @@ impl FleetStore for DynamoStore {
         &self,
         gone_since: Timestamp,
     ) -> Result<Vec<(Instance, Version)>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", item::text("INSTANCES"))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
+        let mut items = self.query("read instances", |query| {
+            query
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", item::text("INSTANCES"))
+                .consistent_read(true)
+        });
         let mut found = Vec::new();
-        while let Some(next) = pages.next().await {
-            let next = next.map_err(|error| {
-                unreadable("read instances", describe(&error.into_service_error()))
-            })?;
+        while let Some(next) = items.next().await? {
             let instance: Instance = item::record(&next)?;
             if instance.state != InstanceState::Gone || instance.beat_at >= gone_since {
                 found.push((instance, item::version(&next)));

@@ -13,7 +13,7 @@ use nommer_core::{
 };
 
 use super::{DynamoStore, item};
-use crate::fault::{describe, unavailable, unreadable};
+use crate::fault::{unavailable, unreadable};
 
 /// Most items that one transaction may write.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
@@ -205,26 +205,15 @@ impl DynamoStore {
     /// Keys of everything that is kept beside a job.
     async fn keys_beside(&self, id: &JobId) -> Result<Vec<item::Item>, StoreError> {
         let (pk, own) = item::job_key(id);
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", item::text(pk))
-            .projection_expression("pk, sk")
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
-        let mut keys = Vec::new();
-        while let Some(found) = pages.next().await {
-            let found = found.map_err(|error| {
-                unreadable("delete a job", describe(&error.into_service_error()))
-            })?;
-            if item::attribute(&found, "sk") != Some(&own) {
-                keys.push(found);
-            }
-        }
+        let items = self.query("delete a job", |query| {
+            query
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", item::text(pk))
+                .projection_expression("pk, sk")
+                .consistent_read(true)
+        });
+        let mut keys = items.all().await?;
+        keys.retain(|key| item::attribute(key, "sk") != Some(&own));
         Ok(keys)
     }
 }

@@ -84,31 +84,28 @@ impl DynamoStore {
     ) -> Result<Vec<item::Item>, StoreError> {
         let before = before.map_or(AFTER_ALL, JobId::as_str);
         let page = i32::try_from(limit).unwrap_or(i32::MAX).max(1);
-        let mut query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(index)
-            .key_condition_expression("#pk = :pk AND #sk < :before")
-            .expression_attribute_names("#pk", format!("{index}pk"))
-            .expression_attribute_names("#sk", format!("{index}sk"))
-            .expression_attribute_values(":pk", item::text(partition))
-            .expression_attribute_values(":before", item::text(before))
-            .set_limit((page < i32::MAX).then_some(page))
-            .scan_index_forward(false);
-        if let Some(state) = state {
-            query = query
-                .filter_expression("#state = :state")
-                .expression_attribute_names("#state", "state")
-                .expression_attribute_values(":state", item::text(state.as_str()));
-        }
-        let mut pages = query.into_paginator().items().send();
+        let mut items = self.query(WHAT, |query| {
+            let query = query
+                .index_name(index)
+                .key_condition_expression("#pk = :pk AND #sk < :before")
+                .expression_attribute_names("#pk", format!("{index}pk"))
+                .expression_attribute_names("#sk", format!("{index}sk"))
+                .expression_attribute_values(":pk", item::text(partition))
+                .expression_attribute_values(":before", item::text(before))
+                .set_limit((page < i32::MAX).then_some(page))
+                .scan_index_forward(false);
+            match state {
+                Some(state) => query
+                    .filter_expression("#state = :state")
+                    .expression_attribute_names("#state", "state")
+                    .expression_attribute_values(":state", item::text(state.as_str())),
+                None => query,
+            }
+        });
         let mut found = Vec::new();
         while found.len() < limit
-            && let Some(next) = pages.next().await
+            && let Some(next) = items.next().await?
         {
-            let next =
-                next.map_err(|error| unreadable(WHAT, describe(&error.into_service_error())))?;
             found.push(next);
         }
         Ok(found)
