@@ -8,7 +8,6 @@ use super::{file, program, template};
 use crate::harness::output_of;
 
 #[test]
-#[ignore = "the CDK may take many minutes over the template: cargo test -p nommer-tests -- --ignored cdk"]
 fn cdk_app_makes_the_same_stack() {
     let folder = tempfile::tempdir().unwrap();
     let mut app = Command::new(program("NOMMER_TEST_CDK_PYTHON"));
