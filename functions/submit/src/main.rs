@@ -1,10 +1,9 @@
 //! The Lambda `submit`: the HTTP API behind API Gateway.
 
-mod caller;
+mod gateway;
 
 use std::sync::Arc;
 
-use axum::middleware;
 use lambda_http::Error;
 use nommer_aws::{
     Aws, Environment, EventSignal,
@@ -16,7 +15,7 @@ use nommer_core::{
 };
 use nommer_submit::{Submit, router};
 
-use crate::caller::{Gate, guard};
+use crate::gateway::{Gate, behind_gateway};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -35,8 +34,7 @@ async fn main() -> Result<(), Error> {
         signed: optional("NOMMER_API_AUTHORIZATION").as_deref() != Some("NONE"),
         anonymous_legacy: environment.settings.legacy.allow_anonymous,
     };
-    let routes = router(Arc::new(submit)).layer(middleware::from_fn_with_state(gate, guard));
-    lambda_http::run(routes).await
+    lambda_http::run(behind_gateway(router(Arc::new(submit)), gate)).await
 }
 
 /// What jobs may ask for. No file of any machine is served.

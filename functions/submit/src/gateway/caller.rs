@@ -56,6 +56,7 @@ fn identified(context: &RequestContext) -> bool {
             .authorizer
             .as_ref()
             .is_some_and(|found| found.iam.is_some()),
+        RequestContext::ApiGatewayV1(context) => context.identity.user_arn.is_some(),
         _ => false,
     }
 }
