@@ -1,6 +1,8 @@
 //! `nommer deploy`: the system on one's own AWS account. Checks what can be checked, lets `sam deploy` do the work, and puts the encoder
 //! where instances fetch it. Runs in a checkout, after `cargo xtask dist`.
 
+mod destroy;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -23,7 +25,7 @@ pub(crate) async fn run(args: &DeployArgs, output: Output) -> Result<(), Failure
     match &args.command {
         None => deploy(args, output).await,
         Some(DeployCommand::Status) => status(args, output).await,
-        Some(DeployCommand::Destroy { yes }) => destroy(args, *yes, output).await,
+        Some(DeployCommand::Destroy { yes }) => destroy::run(args, *yes, output).await,
     }
 }
 
@@ -124,31 +126,6 @@ async fn status(args: &DeployArgs, output: Output) -> Result<(), Failure> {
     }
 }
 
-async fn destroy(args: &DeployArgs, yes: bool, output: Output) -> Result<(), Failure> {
-    let Some(stack) = find(&load_config().await, args).await? else {
-        return Err(no_stack(args));
-    };
-    let kept = ["MediaBucket", "ArtifactBucket", "TableName"];
-    let kept = kept.map(|name| stack.outputs.get(name).map_or("", String::as_str));
-    if !yes {
-        return Err(Failure::usage(format!(
-            "this deletes stack {} and ends its instances",
-            args.stack
-        ))
-        .hint(format!(
-            "say so with --yes; {} stay, with what is in them",
-            kept.join(", ")
-        )));
-    }
-    let mut sam = Command::new("sam");
-    run_sam(sam.args(["delete", "--no-prompts", "--stack-name", &args.stack]))?;
-    output.note(format!(
-        "deleted; {} stay until you delete them",
-        kept.join(", ")
-    ));
-    Ok(())
-}
-
 async fn find(sdk: &SdkConfig, args: &DeployArgs) -> Result<Option<Stack>, Failure> {
     if sdk.region().is_none() {
         return Err(
@@ -195,12 +172,8 @@ fn show(stack: &Stack, output: Output) -> Result<(), Failure> {
         vec!["stack".to_owned(), stack.name.clone()],
         vec!["status".to_owned(), stack.status.clone()],
     ];
-    rows.extend(
-        stack
-            .reason
-            .iter()
-            .map(|why| vec!["because".to_owned(), why.clone()]),
-    );
+    let reason = stack.reason.iter().filter(|why| !why.is_empty());
+    rows.extend(reason.map(|why| vec!["because".to_owned(), why.clone()]));
     rows.extend(
         stack
             .outputs

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -11,6 +12,7 @@ use aws_sdk_cloudformation::types::{Capability, Parameter};
 use aws_sdk_s3::primitives::ByteStream;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
@@ -35,6 +37,43 @@ const PARAMETERS: [(&str, &str); 8] = [
     // Machines that run tests may lack parts of the sandbox; the sandbox has tests of its own.
     ("FfmpegSandbox", "best-effort"),
 ];
+
+/// A checksum for stacks whose instances fetch nothing: they are played here.
+const NO_PACKAGE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// What makes a stack of the template one on the emulators.
+pub(super) fn emulated() -> [(&'static str, &'static str); 3] {
+    [
+        ("EndpointUrl", ministack().url()),
+        ("Ec2EndpointUrl", moto().url()),
+        ("EncoderImageId", "ami-12c6146b"),
+    ]
+}
+
+/// A name that no other stack has.
+pub(super) fn fresh_name() -> String {
+    format!("t{}", &Uuid::new_v4().simple().to_string()[..12])
+}
+
+fn s3(sdk: &aws_config::SdkConfig) -> aws_sdk_s3::Client {
+    let conf = aws_sdk_s3::config::Builder::from(sdk).force_path_style(true);
+    aws_sdk_s3::Client::from_conf(conf.build())
+}
+
+/// What `cargo xtask dist` makes, made once.
+pub(super) fn packages() -> &'static Path {
+    static MADE: OnceLock<TempDir> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut dist = Command::new(cargo);
+        dist.current_dir(repository());
+        dist.args(["xtask", "dist", "--debug", "--output"]);
+        output_of(dist.arg(folder.path()));
+        folder
+    });
+    made.path()
+}
 
 /// A deployed stack.
 pub(super) struct Deployment {
@@ -67,24 +106,16 @@ impl Drop for Encoder {
     }
 }
 
-/// Builds and uploads the packages, once.
+/// Uploads the packages, once.
 async fn artifacts(s3: &aws_sdk_s3::Client) {
     static UPLOADED: OnceCell<()> = OnceCell::const_new();
     let upload = async || {
-        let folder = tempfile::tempdir().unwrap();
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut dist = Command::new(cargo);
-        dist.current_dir(repository());
-        dist.args(["xtask", "dist", "--debug", "--output"]);
-        output_of(dist.arg(folder.path()));
         s3.create_bucket().bucket(ARTIFACTS).send().await.unwrap();
         let mut template =
             std::fs::read_to_string(repository().join("infra/template.yaml")).unwrap();
         for name in ["submit", "scale", "prune", "state-change"] {
             let zip = format!("{name}.zip");
-            let body = ByteStream::from_path(folder.path().join(&zip))
-                .await
-                .unwrap();
+            let body = ByteStream::from_path(packages().join(&zip)).await.unwrap();
             s3.put_object()
                 .bucket(ARTIFACTS)
                 .key(&zip)
@@ -104,20 +135,24 @@ async fn artifacts(s3: &aws_sdk_s3::Client) {
 }
 
 impl Deployment {
+    /// A resource that the stack names in its outputs.
+    pub(super) fn output(&self, name: &str) -> &str {
+        &self.outputs[name]
+    }
+
+    /// Whether there is such a bucket.
+    pub(super) async fn has_bucket(&self, name: &str) -> bool {
+        self.s3.head_bucket().bucket(name).send().await.is_ok()
+    }
+
     /// Deploys the template with these parameters besides.
     pub(super) async fn new(parameters: &[(&str, &str)]) -> Self {
         let sdk = ministack().config().await;
-        let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true);
-        let s3 = aws_sdk_s3::Client::from_conf(s3.build());
-        artifacts(&s3).await;
+        artifacts(&s3(&sdk)).await;
         let cloudformation = aws_sdk_cloudformation::Client::new(&sdk);
-        let name = format!("t{}", &Uuid::new_v4().simple().to_string()[..12]);
-        let fixed = [
-            ("EndpointUrl", ministack().url()),
-            ("Ec2EndpointUrl", moto().url()),
-            ("EncoderImageId", "ami-12c6146b"),
-        ];
-        let mut all: BTreeMap<_, _> = PARAMETERS.into_iter().chain(fixed).collect();
+        let name = fresh_name();
+        let mut all: BTreeMap<_, _> = PARAMETERS.into_iter().chain(emulated()).collect();
+        all.insert("EncoderPackageSha256", NO_PACKAGE);
         all.extend(parameters.iter().copied());
         let url = format!("{}/{ARTIFACTS}/template.yaml", ministack().url());
         let parameter = |(key, value): (&str, &str)| {
@@ -136,13 +171,18 @@ impl Deployment {
             .send()
             .await
             .unwrap();
-        let outputs = created(&cloudformation, &name).await;
-        let ec2 = aws_sdk_ec2::Client::new(&moto().config().await);
+        Self::of(&name).await
+    }
+
+    /// A stack that is being created, or was.
+    pub(super) async fn of(name: &str) -> Self {
+        let sdk = ministack().config().await;
+        let cloudformation = aws_sdk_cloudformation::Client::new(&sdk);
         let deployment = Self {
-            name,
-            outputs,
-            s3,
-            ec2,
+            name: name.to_owned(),
+            outputs: created(&cloudformation, name).await,
+            s3: s3(&sdk),
+            ec2: aws_sdk_ec2::Client::new(&moto().config().await),
             cloudformation,
         };
         deployment.move_launch_template(&sdk).await;
@@ -235,7 +275,12 @@ impl Deployment {
     }
 
     pub(super) async fn download(&self, key: &str) -> Option<Vec<u8>> {
-        let get = self.s3.get_object().bucket(&self.outputs["MediaBucket"]);
+        self.object("MediaBucket", key).await
+    }
+
+    /// What is in the bucket that an output names.
+    pub(super) async fn object(&self, output: &str, key: &str) -> Option<Vec<u8>> {
+        let get = self.s3.get_object().bucket(self.output(output));
         let found = get.key(key).send().await.ok()?;
         Some(found.body.collect().await.unwrap().to_vec())
     }
