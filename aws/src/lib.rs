@@ -9,6 +9,7 @@ pub mod event;
 #[cfg(test)]
 mod fake;
 mod fault;
+mod gateway;
 mod imds;
 mod queue;
 pub mod s3;
@@ -27,6 +28,7 @@ use nommer_core::{
 
 pub use config::load as load_config;
 pub use environment::Environment;
+pub use gateway::ApiSigner;
 pub use imds::{Imds, Notice};
 pub use queue::SqsQueue;
 pub use s3::{S3Options, S3Storage};

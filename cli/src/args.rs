@@ -33,6 +33,10 @@ pub(crate) struct Common {
     #[arg(long, global = true, env = "NOMMER_API", value_name = "URL")]
     pub(crate) api: Option<String>,
 
+    /// A deployed stack to talk to instead, by its name. Requests are signed with your AWS credentials.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) stack: Option<String>,
+
     /// Folder of the local database, keys, work folders and logs.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
@@ -249,10 +253,6 @@ pub(crate) struct DeployArgs {
     /// What to do. Default: deploy.
     #[command(subcommand)]
     pub(crate) command: Option<DeployCommand>,
-
-    /// The stack's name.
-    #[arg(long, global = true, default_value = "nommer")]
-    pub(crate) stack: String,
 
     /// A parameter of the template, as KEY=VALUE; may be repeated. Those that are not given keep their values.
     #[arg(long = "parameter", value_name = "KEY=VALUE")]

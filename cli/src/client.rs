@@ -1,24 +1,37 @@
 //! The API from outside: what the commands that talk to a running system use.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
+use nommer_aws::{ApiSigner, load_config};
 use nommer_core::{
     api::{DeliveryView, EncoderView, Estimate, FleetView, JobView, Page, Problem},
     job::StateName,
 };
-use reqwest::{Client as Http, RequestBuilder, Response};
+use reqwest::{
+    Body, Client as Http, Request, RequestBuilder, Response, StatusCode, header::HeaderName,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{config::Config, failure::Failure};
+use crate::{args::Common, config::Config, deploy, failure::Failure};
 
 /// A running system.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     http: Http,
     api: String,
+    /// For a deployed stack.
+    signer: Option<ApiSigner>,
 }
 
 impl Client {
+    /// The system that the flags name: a deployed stack, an address, or that in the settings.
+    pub(crate) async fn connect(common: &Common, config: &Config) -> Result<Self, Failure> {
+        match &common.stack {
+            Some(stack) => Self::of_stack(stack).await,
+            None => Self::new(common.api.as_deref(), config),
+        }
+    }
+
     /// The system at this address, or at the one in the settings.
     pub(crate) fn new(api: Option<&str>, config: &Config) -> Result<Self, Failure> {
         let api = match api {
@@ -26,11 +39,28 @@ impl Client {
             None => format!("http://{}", config.settings.server.listen),
         };
         // The system may stand on this machine, whatever proxy the rest of the world is reached by.
-        let http = Http::builder()
-            .no_proxy()
-            .build()
-            .context("prepare the HTTP client")?;
-        Ok(Self { http, api })
+        let http = Http::builder().no_proxy().build();
+        Ok(Self {
+            http: http.context("prepare the HTTP client")?,
+            api,
+            signer: None,
+        })
+    }
+
+    /// A stack of this account. Requests are signed.
+    async fn of_stack(name: &str) -> Result<Self, Failure> {
+        let sdk = load_config().await;
+        let stack = deploy::find(&sdk, name).await?;
+        let stack = stack.ok_or_else(|| deploy::no_stack(name))?;
+        let api = stack.output("ApiUrl").map_err(|_no_output| {
+            Failure::from(anyhow!("stack {name} is {} and has no API", stack.status))
+                .hint("`nommer deploy status` says more")
+        })?;
+        Ok(Self {
+            http: Http::builder().build().context("prepare the HTTP client")?,
+            api: api.trim_end_matches('/').to_owned(),
+            signer: Some(ApiSigner::new(&sdk).map_err(anyhow::Error::from)?),
+        })
     }
 
     pub(crate) async fn submit(&self, body: &Value) -> Result<JobView, Failure> {
@@ -140,21 +170,57 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        let response = request.send().await.map_err(|error| {
-            let unreachable =
-                Failure::from(anyhow::Error::from(error).context(format!("reach {}", self.api)));
-            unreachable
-                .hint("start a system on this machine with `nommer dev`, or name one with --api")
-        })?;
+        let mut request = request.build().context("write the request")?;
+        if let Some(signer) = &self.signer {
+            sign(&mut request, signer).await?;
+        }
+        let response = self
+            .http
+            .execute(request)
+            .await
+            .map_err(|error| self.unreachable(error))?;
         if response.status().is_success() {
             return Ok(response);
         }
         let status = response.status();
         match response.json::<Problem>().await {
             Ok(problem) => Err(problem.into()),
-            Err(_no_problem) => Err(anyhow::anyhow!("{} answered {status}", self.api).into()),
+            Err(_no_problem) if status == StatusCode::FORBIDDEN => Err(Failure::not_allowed(
+                format!("{} refuses the request", self.api),
+            )
+            .hint("the caller's AWS credentials need execute-api:Invoke on this API; name the stack with --stack, so that requests are signed")),
+            Err(_no_problem) => Err(anyhow!("{} answered {status}", self.api).into()),
         }
     }
+
+    fn unreachable(&self, error: reqwest::Error) -> Failure {
+        let what = anyhow::Error::from(error).context(format!("reach {}", self.api));
+        Failure::from(what).hint(if self.signer.is_some() {
+            "is the network up? `nommer deploy status` tells whether the stack is there"
+        } else {
+            "start a system on this machine with `nommer dev`, or name one with --api or --stack"
+        })
+    }
+}
+
+/// Adds the signature. Everything that the request says is covered by it.
+async fn sign(request: &mut Request, signer: &ApiSigner) -> Result<(), Failure> {
+    let own = request.headers().iter();
+    let own: Vec<(&str, &str)> = own
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+        .collect();
+    let body = request.body().and_then(Body::as_bytes).unwrap_or_default();
+    let url = request.url().as_str();
+    let signed = signer.headers(request.method().as_str(), url, &own, body);
+    let signed = signed.await.map_err(|error| {
+        Failure::from(anyhow::Error::from(error)).hint("`aws sts get-caller-identity` tells")
+    })?;
+    for (name, value) in signed {
+        let name: HeaderName = name.parse().context("sign the request")?;
+        let value = value.parse().context("sign the request")?;
+        request.headers_mut().insert(name, value);
+    }
+    Ok(())
 }
 
 /// An id that a person typed, made safe as one segment of an address. What no id can hold finds no job.

@@ -20,12 +20,15 @@ use crate::{
     output::{Output, table},
 };
 
+/// The name of a stack that is given none.
+pub(crate) const STACK: &str = "nommer";
+
 /// Runs what was asked for.
-pub(crate) async fn run(args: &DeployArgs, output: Output) -> Result<(), Failure> {
+pub(crate) async fn run(args: &DeployArgs, stack: &str, output: Output) -> Result<(), Failure> {
     match &args.command {
-        None => deploy(args, output).await,
-        Some(DeployCommand::Status) => status(args, output).await,
-        Some(DeployCommand::Destroy { yes }) => destroy::run(args, *yes, output).await,
+        None => deploy(args, stack, output).await,
+        Some(DeployCommand::Status) => status(stack, output).await,
+        Some(DeployCommand::Destroy { yes }) => destroy::run(stack, *yes, output).await,
     }
 }
 
@@ -84,7 +87,7 @@ impl Package {
     }
 }
 
-async fn deploy(args: &DeployArgs, output: Output) -> Result<(), Failure> {
+async fn deploy(args: &DeployArgs, name: &str, output: Output) -> Result<(), Failure> {
     let package = Package::find(&args.dist, args.architecture())?;
     if !args.template.is_file() {
         return Err(
@@ -94,7 +97,7 @@ async fn deploy(args: &DeployArgs, output: Output) -> Result<(), Failure> {
     }
     let sdk = load_config().await;
     // An instance of the new version may be launched at any moment of an update: its package comes first.
-    let before = find(&sdk, args).await?;
+    let before = find(&sdk, name).await?;
     if let Some(stack) = &before {
         package.upload(&sdk, stack).await?;
     }
@@ -102,7 +105,7 @@ async fn deploy(args: &DeployArgs, output: Output) -> Result<(), Failure> {
     sam.arg("deploy")
         .arg("--template-file")
         .arg(&args.template)
-        .args(["--stack-name", &args.stack, "--resolve-s3"])
+        .args(["--stack-name", name, "--resolve-s3"])
         .args(["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"])
         .args(["--no-fail-on-empty-changeset", "--no-confirm-changeset"])
         .arg("--parameter-overrides")
@@ -110,7 +113,7 @@ async fn deploy(args: &DeployArgs, output: Output) -> Result<(), Failure> {
         .arg(format!("EncoderPackageSha256={}", package.sha256))
         .args(&args.parameters);
     run_sam(&mut sam)?;
-    let stack = find(&sdk, args)
+    let stack = find(&sdk, name)
         .await?
         .context("the stack is not there although sam has deployed it")?;
     if before.is_none() {
@@ -119,22 +122,21 @@ async fn deploy(args: &DeployArgs, output: Output) -> Result<(), Failure> {
     show(&stack, output)
 }
 
-async fn status(args: &DeployArgs, output: Output) -> Result<(), Failure> {
-    match find(&load_config().await, args).await? {
+async fn status(name: &str, output: Output) -> Result<(), Failure> {
+    match find(&load_config().await, name).await? {
         Some(stack) => show(&stack, output),
-        None => Err(no_stack(args)),
+        None => Err(no_stack(name)),
     }
 }
 
-async fn find(sdk: &SdkConfig, args: &DeployArgs) -> Result<Option<Stack>, Failure> {
+/// Looks a stack up in this account and region.
+pub(crate) async fn find(sdk: &SdkConfig, name: &str) -> Result<Option<Stack>, Failure> {
     if sdk.region().is_none() {
         return Err(
             Failure::usage("no AWS region is set").hint("set AWS_REGION, or run `aws configure`")
         );
     }
-    let found = Stack::find(sdk, &args.stack)
-        .await
-        .map_err(anyhow::Error::from);
+    let found = Stack::find(sdk, name).await.map_err(anyhow::Error::from);
     found.map_err(|error| {
         Failure::from(error).hint(
             "are there AWS credentials that have not expired? `aws sts get-caller-identity` tells",
@@ -142,10 +144,10 @@ async fn find(sdk: &SdkConfig, args: &DeployArgs) -> Result<Option<Stack>, Failu
     })
 }
 
-fn no_stack(args: &DeployArgs) -> Failure {
+/// It was looked for and is not there.
+pub(crate) fn no_stack(name: &str) -> Failure {
     Failure::not_found(format!(
-        "there is no stack {} in this account and region",
-        args.stack
+        "there is no stack {name} in this account and region"
     ))
     .hint("`nommer deploy` makes it; --stack names another")
 }

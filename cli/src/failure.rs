@@ -32,6 +32,10 @@ impl Failure {
         Self::with(Self::NOT_FOUND, message)
     }
 
+    pub(crate) fn not_allowed(message: impl Into<String>) -> Self {
+        Self::with(Self::NOT_ALLOWED, message)
+    }
+
     pub(crate) fn interrupted() -> Self {
         Self::with(Self::INTERRUPTED, "interrupted")
     }

@@ -23,7 +23,7 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         .map_err(anyhow::Error::from)?;
     runtime.block_on(async {
         let config = Config::load(&cli.common)?;
-        let client = || Client::new(cli.common.api.as_deref(), &config);
+        let client = || Client::connect(&cli.common, &config);
         match cli.command.unwrap_or(Command::Dev(DevArgs::default())) {
             Command::Dev(args) => {
                 tracing::init("warn");
@@ -37,16 +37,21 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
                 tracing::init("error");
                 Box::pin(encode::run(&args, &config, output)).await
             }
-            Command::Submit(args) => submit::run(&args, &client()?, output).await,
-            Command::Jobs(command) => jobs::run(&command, &client()?, output).await,
-            Command::Fleet { command } => fleet::run(command.as_ref(), &client()?, output).await,
-            Command::Estimate(args) => estimate::run(&args, &config, &client()?, output).await,
+            Command::Submit(args) => submit::run(&args, &client().await?, output).await,
+            Command::Jobs(command) => jobs::run(&command, &client().await?, output).await,
+            Command::Fleet { command } => {
+                fleet::run(command.as_ref(), &client().await?, output).await
+            }
+            Command::Estimate(args) => {
+                estimate::run(&args, &config, &client().await?, output).await
+            }
             Command::Presets => list_presets(output),
             Command::Options => options::run(output),
             Command::Doctor => doctor::run(&config, output).await,
             Command::Deploy(args) => {
                 tracing::init("error");
-                Box::pin(deploy::run(&args, output)).await
+                let stack = cli.common.stack.as_deref().unwrap_or(deploy::STACK);
+                Box::pin(deploy::run(&args, stack, output)).await
             }
             Command::Migrate { file } => migrate::run(&file, output),
             Command::Simulate(args) => simulate::run(&args, output),

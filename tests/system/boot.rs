@@ -6,7 +6,6 @@
 mod aws;
 mod image;
 mod machine;
-mod signature;
 mod unit;
 
 use std::{

@@ -23,3 +23,4 @@ mod notifications;
 mod readme;
 mod s3;
 mod secrets;
+mod signature;

@@ -15,7 +15,7 @@ use nommer_core::{
 use tokio::time::{Instant, sleep};
 
 use super::{find, no_stack, run_sam};
-use crate::{args::DeployArgs, failure::Failure, output::Output};
+use crate::{failure::Failure, output::Output};
 
 /// What stays when a stack is deleted: outputs that name it.
 const KEPT: [&str; 3] = ["MediaBucket", "ArtifactBucket", "TableName"];
@@ -26,16 +26,15 @@ const END_LIMIT: Duration = Duration::from_mins(5);
 /// Pause between two looks at them.
 const LOOK: Duration = Duration::from_secs(2);
 
-pub(super) async fn run(args: &DeployArgs, yes: bool, output: Output) -> Result<(), Failure> {
+pub(super) async fn run(name: &str, yes: bool, output: Output) -> Result<(), Failure> {
     let sdk = load_config().await;
-    let Some(stack) = find(&sdk, args).await? else {
-        return Err(no_stack(args));
+    let Some(stack) = find(&sdk, name).await? else {
+        return Err(no_stack(name));
     };
     let kept = KEPT.map(|name| stack.outputs.get(name).map_or("", String::as_str));
     if !yes {
         return Err(Failure::usage(format!(
-            "this deletes stack {} and ends its instances with the jobs that they work on",
-            args.stack
+            "this deletes stack {name} and ends its instances with the jobs that they work on"
         ))
         .hint(format!(
             "say so with --yes; {} stay, with what is in them",
@@ -48,7 +47,7 @@ pub(super) async fn run(args: &DeployArgs, yes: bool, output: Output) -> Result<
         output.note(format!("ended {ended} instances"));
     }
     let mut sam = Command::new("sam");
-    run_sam(sam.args(["delete", "--no-prompts", "--stack-name", &args.stack]))?;
+    run_sam(sam.args(["delete", "--no-prompts", "--stack-name", name]))?;
     // A run of scale that was on its way before the pause may have launched one more.
     end_instances(&sdk, &stack).await?;
     output.note(format!(

@@ -13,8 +13,10 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use super::signature;
-use crate::harness::output_of;
+use crate::{
+    harness::output_of,
+    signature::{self, Scope, Sent},
+};
 
 /// The role's credentials, with the characters that real ones have.
 const KEY_ID: &str = "ASIAIOSFODNN7EXAMPLE";
@@ -184,7 +186,23 @@ fn metadata(
 fn bucket(state: &mut State, path: &str, headers: &BTreeMap<String, String>) -> (u16, Vec<u8>) {
     state.downloads += 1;
     state.processes.extend(command_lines());
-    if let Err(why) = signature::check(path, headers, KEY_ID, SECRET) {
+    let sent = Sent {
+        method: "GET",
+        path,
+        query: "",
+        headers,
+        body: b"",
+    };
+    let right = Scope {
+        key_id: KEY_ID,
+        secret: SECRET,
+        region: "eu-central-1",
+        service: "s3",
+    };
+    if !headers.contains_key("x-amz-content-sha256") {
+        return (403, b"S3 asks for the body's checksum".to_vec());
+    }
+    if let Err(why) = signature::check(&sent, &right) {
         return (403, why.into_bytes());
     }
     if headers.get("x-amz-security-token").map(String::as_str) != Some(TOKEN) {

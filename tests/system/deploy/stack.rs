@@ -135,6 +135,11 @@ async fn artifacts(s3: &aws_sdk_s3::Client) {
 }
 
 impl Deployment {
+    /// The name that it has on the emulators.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A resource that the stack names in its outputs.
     pub(super) fn output(&self, name: &str) -> &str {
         &self.outputs[name]

@@ -1,23 +1,46 @@
-//! AWS's signature, version 4, as S3 checks it: written down from its documentation and used by no code of ours.
+//! AWS's signature, version 4, as services check it: written down from its documentation and used by no code of ours.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 of nothing, in hexadecimal: what a request without a body is signed with.
-const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+/// Whose requests are right, and for what.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) key_id: &'static str,
+    pub(crate) secret: &'static str,
+    pub(crate) region: &'static str,
+    pub(crate) service: &'static str,
+}
 
-/// Checks a GET without a query. Header names are lower case.
+impl Scope {
+    /// What requests of a day are signed with.
+    fn key(&self, day: &str) -> Vec<u8> {
+        let secret = format!("AWS4{}", self.secret).into_bytes();
+        let parts = [day, self.region, self.service, "aws4_request"];
+        parts.iter().fold(secret, |key, part| mac(&key, part))
+    }
+}
+
+/// One request as it came. Names of headers are lower case.
+#[derive(Debug)]
+pub(crate) struct Sent<'a> {
+    pub(crate) method: &'a str,
+    /// With no character that needs an escape.
+    pub(crate) path: &'a str,
+    /// As it stands in the address.
+    pub(crate) query: &'a str,
+    pub(crate) headers: &'a BTreeMap<String, String>,
+    pub(crate) body: &'a [u8],
+}
+
+/// Checks a request.
 ///
 /// # Errors
-/// What is wrong with the request.
-pub(super) fn check(
-    path: &str,
-    headers: &BTreeMap<String, String>,
-    key_id: &str,
-    secret: &str,
-) -> Result<(), String> {
+/// What is wrong with it.
+pub(crate) fn check(sent: &Sent<'_>, right: &Scope) -> Result<(), String> {
+    let headers = sent.headers;
     let header = |name: &str| headers.get(name).ok_or_else(|| format!("no {name}"));
     let authorization = header("authorization")?;
     let fields: BTreeMap<_, _> = authorization
@@ -36,11 +59,11 @@ pub(super) fn check(
     };
     let time = header("x-amz-date")?;
     let day = time.split('T').next().unwrap_or_default();
-    let scope = format!("{day}/eu-central-1/s3/aws4_request");
-    if credential != format!("{key_id}/{scope}") {
+    let scope = format!("{day}/{}/{}/aws4_request", right.region, right.service);
+    if credential != format!("{}/{scope}", right.key_id) {
         return Err(format!("wrong credential: {credential}"));
     }
-    // S3 refuses a request whose `x-amz-` headers or host are not part of what is signed.
+    // AWS refuses a request whose `x-amz-` headers or host are not part of what is signed.
     let names: Vec<_> = signed.split(';').collect();
     let must = |name: &&String| name.starts_with("x-amz-") || *name == "host";
     if let Some(name) = headers
@@ -50,22 +73,26 @@ pub(super) fn check(
     {
         return Err(format!("{name} is not signed: {signed}"));
     }
-    if header("x-amz-content-sha256")? != EMPTY {
-        return Err("the checksum is not that of an empty body".to_owned());
+    let checksum = hex(&Sha256::digest(sent.body));
+    let told = headers.get("x-amz-content-sha256");
+    if told.is_some_and(|told| *told != checksum) {
+        return Err("the checksum is not that of the body".to_owned());
     }
-    let mut canonical = format!("GET\n{path}\n\n");
+    let mut parameters: Vec<_> = sent
+        .query
+        .split('&')
+        .filter(|one| !one.is_empty())
+        .collect();
+    parameters.sort_unstable();
+    let query = parameters.join("&");
+    let mut canonical = format!("{}\n{}\n{query}\n", sent.method, sent.path);
     for name in names {
         writeln!(canonical, "{name}:{}", header(name)?.trim()).expect("a string takes every write");
     }
-    write!(canonical, "\n{signed}\n{EMPTY}").expect("a string takes every write");
+    write!(canonical, "\n{signed}\n{checksum}").expect("a string takes every write");
     let digest = hex(&Sha256::digest(canonical.as_bytes()));
     let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{digest}");
-    let key = [day, "eu-central-1", "s3", "aws4_request"]
-        .iter()
-        .fold(format!("AWS4{secret}").into_bytes(), |key, part| {
-            mac(&key, part)
-        });
-    if hex(&mac(&key, &text)) == signature {
+    if hex(&mac(&right.key(day), &text)) == signature {
         Ok(())
     } else {
         Err(format!("wrong signature of {canonical:?}"))
@@ -73,7 +100,7 @@ pub(super) fn check(
 }
 
 /// A checksum in lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a string takes every write");
         text
