@@ -13,8 +13,8 @@ use aws_sdk_ec2::{
     types::{
         CreateFleetInstance, DefaultTargetCapacityType, Filter, FleetLaunchTemplateConfigRequest,
         FleetLaunchTemplateOverridesRequest, FleetLaunchTemplateSpecificationRequest,
-        FleetOnDemandAllocationStrategy, FleetType, Instance, OnDemandOptionsRequest, ResourceType,
-        SpotAllocationStrategy, SpotOptionsRequest, Tag, TagSpecification,
+        FleetOnDemandAllocationStrategy, FleetType, Instance, InstanceType, OnDemandOptionsRequest,
+        ResourceType, SpotAllocationStrategy, SpotOptionsRequest, Tag, TagSpecification,
         TargetCapacitySpecificationRequest,
     },
 };
@@ -182,6 +182,24 @@ impl Ec2Fleet {
             .tags(tag("Name", &format!("{} encoder", self.config.stack)))
             .build()
     }
+}
+
+/// Most processors that an instance of one of these types has.
+pub async fn processors(sdk: &SdkConfig, types: &[String]) -> Result<u32, StoreError> {
+    const WHAT: &str = "look instance types up";
+    let types = types.iter().map(|name| InstanceType::from(name.as_str()));
+    let asked = Client::new(sdk)
+        .describe_instance_types()
+        .set_instance_types(Some(types.collect()));
+    let answer = asked
+        .send()
+        .await
+        .map_err(|error| StoreError::unavailable(WHAT, describe(&error.into_service_error())))?;
+    let counts = answer.instance_types().iter().filter_map(|found| {
+        let count = found.v_cpu_info()?.default_v_cpus()?;
+        u32::try_from(count).ok()
+    });
+    Ok(counts.max().unwrap_or(0))
 }
 
 impl Fleet for Ec2Fleet {

@@ -18,6 +18,7 @@ mod signal;
 mod signing;
 mod stack;
 mod store;
+mod survey;
 mod turn;
 
 pub use aws_config::SdkConfig;
@@ -36,6 +37,7 @@ pub use secrets::KmsSecrets;
 pub use signal::{DETAIL_TYPE, EventSignal, SOURCE};
 pub use stack::Stack;
 pub use store::DynamoStore;
+pub use survey::Survey;
 pub use turn::Turn;
 
 /// The AWS side of one stack.

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Context as _;
 use aws_sdk_s3::primitives::ByteStream;
-use nommer_aws::{SdkConfig, Stack, load_config};
+use nommer_aws::{SdkConfig, Stack, load_config, s3};
 use serde_json::json;
 
 use crate::{
@@ -70,12 +70,10 @@ impl Package {
         let bucket = stack
             .output("ArtifactBucket")
             .map_err(anyhow::Error::from)?;
-        let conf = aws_sdk_s3::config::Builder::from(sdk);
-        let conf = conf.force_path_style(sdk.endpoint_url().is_some());
         let body = ByteStream::from_path(&self.file)
             .await
             .with_context(|| format!("read {}", self.file.display()))?;
-        aws_sdk_s3::Client::from_conf(conf.build())
+        s3::client(sdk)
             .put_object()
             .bucket(bucket)
             .key(self.key())

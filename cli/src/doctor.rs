@@ -1,4 +1,7 @@
-//! `nommer doctor`: what this machine has, and what it lacks. Changes nothing but makes the data folder.
+//! `nommer doctor`: what this machine has, and what it lacks; with `--stack`, the same of a deployed stack. Changes nothing but makes
+//! the data folder.
+
+mod stack;
 
 use std::path::Path;
 
@@ -40,9 +43,25 @@ struct Finding {
     words: String,
 }
 
-pub(crate) async fn run(config: &Config, output: Output) -> Result<(), Failure> {
+/// Looks at a deployed stack if one is named, else at this machine.
+pub(crate) async fn run(
+    stack: Option<&str>,
+    config: &Config,
+    output: Output,
+) -> Result<(), Failure> {
     let mut findings = Vec::new();
     let mut add = |name, mark, words: String| findings.push(Finding { name, mark, words });
+    let verdict = if let Some(stack) = stack {
+        stack::look(stack, &mut add).await;
+        "this stack cannot encode yet"
+    } else {
+        this_machine(config, &mut add).await;
+        "this machine cannot encode yet"
+    };
+    report(&findings, verdict, output)
+}
+
+async fn this_machine(config: &Config, add: &mut impl FnMut(&'static str, Mark, String)) {
     match folder(&config.data_dir) {
         Ok((root, free)) => {
             let mark = if free < SPACE_BYTES {
@@ -55,7 +74,7 @@ pub(crate) async fn run(config: &Config, output: Output) -> Result<(), Failure> 
                 mark,
                 format!("{}, {} GiB free", config.data_dir.display(), free >> 30),
             );
-            ffmpeg(config, &root, &mut add).await;
+            ffmpeg(config, &root, add).await;
         }
         Err(error) => add(
             "data folder",
@@ -63,7 +82,6 @@ pub(crate) async fn run(config: &Config, output: Output) -> Result<(), Failure> 
             format!("{}: {error}", config.data_dir.display()),
         ),
     }
-    report(&findings, output)
 }
 
 fn folder(data_dir: &Path) -> std::io::Result<(WorkRoot, u64)> {
@@ -143,7 +161,7 @@ fn advise(error: &JobError) -> String {
     }
 }
 
-fn report(findings: &[Finding], output: Output) -> Result<(), Failure> {
+fn report(findings: &[Finding], verdict: &'static str, output: Output) -> Result<(), Failure> {
     for finding in findings {
         let (sign, word) = match finding.mark {
             Mark::Good => ("ok  ", "ok"),
@@ -158,9 +176,7 @@ fn report(findings: &[Finding], output: Output) -> Result<(), Failure> {
         }
     }
     if findings.iter().any(|finding| finding.mark == Mark::Bad) {
-        return Err(Failure::from(anyhow::anyhow!(
-            "this machine cannot encode yet"
-        )));
+        return Err(Failure::from(anyhow::anyhow!(verdict)));
     }
     Ok(())
 }

@@ -47,7 +47,10 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             }
             Command::Presets => list_presets(output),
             Command::Options => options::run(output),
-            Command::Doctor => doctor::run(&config, output).await,
+            Command::Doctor => {
+                let stack = cli.common.stack.as_deref();
+                Box::pin(doctor::run(stack, &config, output)).await
+            }
             Command::Deploy(args) => {
                 tracing::init("error");
                 let stack = cli.common.stack.as_deref().unwrap_or(deploy::STACK);

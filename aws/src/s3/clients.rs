@@ -19,7 +19,7 @@ use aws_sdk_s3::{
 use nommer_core::uri::MediaUri;
 
 use super::fault::S3Fault;
-pub(super) use transport::{time_for, within};
+pub(super) use transport::{endpoint, time_for, within};
 
 /// Where a bucket without a region of its own is looked for first.
 const FIRST_REGION: &str = "us-east-1";
@@ -47,7 +47,7 @@ struct Buckets {
 impl Clients {
     pub(super) fn new(sdk: &SdkConfig) -> Self {
         let http = sdk.http_client().unwrap_or_else(transport::shared);
-        let endpoint = transport::endpoint(sdk);
+        let endpoint = endpoint(sdk);
         let builder = Builder::from(sdk)
             .region(first_region(sdk))
             .http_client(http.clone())

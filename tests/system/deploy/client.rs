@@ -69,8 +69,16 @@ type Shared = (String, Arc<Mutex<Vec<String>>>);
 async fn answer(State((url, passed)): State<Shared>, request: Request) -> (StatusCode, String) {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, 1 << 20).await.unwrap();
+    let asked = String::from_utf8_lossy(&body);
+    if asked.starts_with("Action=GetCallerIdentity") {
+        let arn = "arn:aws:iam::123456789012:user/uploader";
+        let answer = format!(
+            "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>{arn}</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>"
+        );
+        return (StatusCode::OK, answer);
+    }
     if parts.uri.path() == "/" {
-        return describe_stacks(&url, &String::from_utf8_lossy(&body));
+        return describe_stacks(&url, &asked);
     }
     let headers: BTreeMap<String, String> = parts
         .headers
@@ -168,6 +176,31 @@ async fn a_stack_that_is_not_there_or_not_ready_or_no_credentials_is_told() {
         told(&anonymous).contains("credentials"),
         "{}",
         told(&anonymous)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_says_what_a_stack_lacks_and_fails() {
+    let gateway = Gateway::start().await;
+    let said = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    for (stack, line) in [
+        (
+            "nobody",
+            "BAD   stack        there is none of the name nobody: `nommer deploy` makes it",
+        ),
+        ("half", "BAD   stack        half is CREATE_IN_PROGRESS"),
+    ] {
+        let doctor = gateway.run(RIGHT.key_id, RIGHT.secret, &["--stack", stack, "doctor"]);
+        assert_eq!(doctor.status.code(), Some(1), "{}", told(&doctor));
+        assert!(said(&doctor).contains("user/uploader"), "{}", said(&doctor));
+        assert!(said(&doctor).contains(line), "{}", said(&doctor));
+    }
+    let anonymous = gateway.run("", "", &["--stack", "ready", "doctor"]);
+    assert_eq!(anonymous.status.code(), Some(1), "{}", told(&anonymous));
+    assert!(
+        said(&anonymous).contains("BAD   credentials"),
+        "{}",
+        said(&anonymous)
     );
 }
 

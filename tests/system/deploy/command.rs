@@ -97,6 +97,21 @@ async fn a_stack_is_deployed_told_of_and_destroyed_with_its_instances() {
     assert_eq!(created, 201, "{answer}");
     stack.launched(1).await;
 
+    let doctor = run(folder.path(), &["--stack", &name, "doctor"]);
+    let found = said(&doctor);
+    assert!(doctor.status.success(), "{found}");
+    for line in [
+        "ok    credentials",
+        "ok    stack",
+        "ok    fleet",
+        "ok    job queue",
+        "ok    key",
+        "ok    encoder",
+        "quota",
+    ] {
+        assert!(found.contains(line), "{line}: {found}");
+    }
+
     let careless = nommer(&["destroy"]);
     assert_eq!(careless.status.code(), Some(2), "{}", said(&careless));
     assert_eq!(stack.machines().await.len(), 1);

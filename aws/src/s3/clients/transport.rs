@@ -31,7 +31,7 @@ pub(super) fn shared() -> SharedHttpClient {
 
 /// The endpoint that the configuration names for S3, or else for all services. Buckets there are in the path: its name has no
 /// subdomains.
-pub(super) fn endpoint(sdk: &SdkConfig) -> Option<String> {
+pub(in crate::s3) fn endpoint(sdk: &SdkConfig) -> Option<String> {
     let key = ServiceConfigKey::builder()
         .service_id("S3")
         .env("AWS_ENDPOINT_URL")
