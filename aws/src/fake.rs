@@ -7,10 +7,39 @@ use std::{
     time::Duration,
 };
 
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::Credentials;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
 };
+
+/// Tries of a call under [`sdk`].
+pub(crate) const TRIES: u32 = 3;
+
+/// The role's credentials under [`sdk`].
+pub(crate) const ROLE: &str = "AKIDROLE";
+pub(crate) const ROLE_SECRET: &str = "role-secret-canary";
+
+/// A configuration as the programs have, for a fake: with shorter waits, and so long for a try.
+pub(crate) async fn sdk(endpoint: &str, limit: Duration) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .endpoint_url(endpoint)
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::new(ROLE, ROLE_SECRET, None, None, "tests"))
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(TRIES)
+                .with_initial_backoff(Duration::from_millis(1)),
+        )
+        .timeout_config(
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(limit)
+                .build(),
+        )
+        .load()
+        .await
+}
 
 /// What it was asked.
 #[derive(Clone, Debug)]
@@ -21,6 +50,8 @@ pub(crate) struct Asked {
     headers: Vec<(String, String)>,
     /// Which of its connections it came by.
     pub(crate) connection: usize,
+    /// What came with it.
+    pub(crate) body: Vec<u8>,
 }
 
 impl Asked {
@@ -64,6 +95,12 @@ impl Answer {
     pub(crate) fn fault(status: u16, code: &str) -> Self {
         let xml = format!("<Error><Code>{code}</Code><Message>so says S3</Message></Error>");
         Self::new(status, xml)
+    }
+
+    /// A fault as services that speak JSON word it.
+    pub(crate) fn json_fault(status: u16, code: &str) -> Self {
+        let body = format!(r#"{{"__type":"com.amazonaws#{code}","message":"so says AWS"}}"#);
+        Self::new(status, body)
     }
 
     /// Adds a header.
@@ -163,17 +200,18 @@ async fn read(stream: &mut BufReader<TcpStream>, connection: usize) -> io::Resul
         let (name, value) = line.split_once(':')?;
         Some((name.to_lowercase(), value.trim().to_owned()))
     });
-    let asked = Asked {
+    let mut asked = Asked {
         line: lines[0].clone(),
         headers: headers.collect(),
         connection,
+        body: Vec::new(),
     };
     if asked.header("expect") == Some("100-continue") {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
     }
     let length = asked.header("content-length").unwrap_or("0");
-    let mut body = vec![0; length.parse().unwrap()];
-    stream.read_exact(&mut body).await?;
+    asked.body = vec![0; length.parse().unwrap()];
+    stream.read_exact(&mut asked.body).await?;
     Ok(asked)
 }
 

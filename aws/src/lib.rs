@@ -9,6 +9,8 @@ pub mod event;
 #[cfg(test)]
 mod fake;
 mod fault;
+#[cfg(test)]
+mod faults;
 mod gateway;
 mod imds;
 mod queue;

@@ -7,8 +7,6 @@ mod uploading;
 
 use std::{path::PathBuf, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_s3::config::Credentials;
 use nommer_core::{
     moov::Segment,
     ports::{MediaError, MediaStorage as _, ObjectFacts},
@@ -18,36 +16,10 @@ use nommer_core::{
 use tempfile::TempDir;
 
 use super::{S3Options, S3Storage};
-use crate::fake::{Answer, Asked, Fake};
-
-/// The role's, in these tests.
-const ROLE: &str = "AKIDROLE";
-const ROLE_SECRET: &str = "role-secret-canary";
-
-/// Tries of a call.
-const TRIES: u32 = 3;
+use crate::fake::{Answer, Asked, Fake, ROLE, ROLE_SECRET, TRIES, sdk};
 
 /// Longest that a try of a call without a body takes, where a test waits for just that.
 const SOON: Duration = Duration::from_millis(300);
-
-async fn sdk(endpoint: &str, limit: Duration) -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
-        .endpoint_url(endpoint)
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::new(ROLE, ROLE_SECRET, None, None, "tests"))
-        .retry_config(
-            RetryConfig::standard()
-                .with_max_attempts(TRIES)
-                .with_initial_backoff(Duration::from_millis(1)),
-        )
-        .timeout_config(
-            TimeoutConfig::builder()
-                .operation_attempt_timeout(limit)
-                .build(),
-        )
-        .load()
-        .await
-}
 
 async fn storage(
     answer: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static,
