@@ -7,22 +7,23 @@ mod claims;
 mod fixtures;
 mod fleet;
 mod jobs;
+mod machines;
 mod media;
 mod notifications;
 mod queue;
 mod secrets;
 mod torn;
-mod worlds;
+pub(crate) mod worlds;
 
 use std::time::Duration;
 
 use nommer_core::{
-    ports::{FleetStore, JobQueue, JobStore, MediaStorage, NotificationStore, Secrets},
+    ports::{Fleet, FleetStore, JobQueue, JobStore, MediaStorage, NotificationStore, Secrets},
     uri::MediaUri,
 };
 
 /// A fresh set of adapters, empty and shared with nobody.
-trait World: Sized + Sync {
+pub(crate) trait World: Sized + Sync {
     /// Where jobs, notifications and the fleet live.
     type Store: JobStore + NotificationStore + FleetStore;
     /// A queue.
@@ -80,6 +81,21 @@ trait MediaWorld {
 
     /// How many things there are beside the objects that were asked for: unfinished outputs, hidden files.
     async fn leftovers(&self) -> usize;
+}
+
+/// Two fleets without a machine.
+trait FleetWorld {
+    /// The adapter.
+    type Fleet: Fleet;
+
+    /// Makes them.
+    async fn new() -> Self;
+
+    /// The one that is tested.
+    fn fleet(&self) -> &Self::Fleet;
+
+    /// One that has nothing to do with it.
+    fn other(&self) -> &Self::Fleet;
 }
 
 /// Makes one test of each case.
@@ -167,8 +183,24 @@ macro_rules! media_conformance {
     };
 }
 
+/// Runs the suite for fleets on one adapter.
+macro_rules! fleet_conformance {
+    ($set:ident: $world:ty) => {
+        tests! { $set: $world as FleetWorld;
+            machines:
+                a_launched_machine_is_listed_with_its_token
+                one_token_launches_one_machine
+                an_ended_machine_is_listed_no_more_and_ends_but_once
+                nothing_comes_of_ending_what_never_was
+                machines_of_another_fleet_are_neither_seen_nor_ended;
+        }
+    };
+}
+
 conformance!(memory: worlds::Memory);
 conformance!(local: worlds::Local);
 conformance!(aws: worlds::Aws);
 media_conformance!(folder: worlds::Folder);
 media_conformance!(s3: worlds::S3);
+fleet_conformance!(processes: worlds::Processes);
+fleet_conformance!(ec2: worlds::Ec2);

@@ -22,5 +22,6 @@ mod moov;
 mod notifications;
 mod readme;
 mod s3;
+mod scale;
 mod secrets;
 mod signature;

@@ -1,6 +1,8 @@
 //! The sets of adapters.
 
 mod aws;
+mod ec2;
+mod processes;
 mod s3;
 
 use std::{fs, path::PathBuf, time::Duration};
@@ -17,7 +19,9 @@ use tempfile::TempDir;
 
 use super::{MediaWorld, World};
 
-pub(super) use aws::Aws;
+pub(crate) use aws::Aws;
+pub(crate) use ec2::{Ec2, fleet_of};
+pub(super) use processes::Processes;
 pub(super) use s3::S3;
 
 /// The adapters in memory.

@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
 };
-use nommer_aws::{DynamoStore, KmsSecrets, SqsQueue};
+use nommer_aws::{DynamoStore, Environment, KmsSecrets, SqsQueue};
+use nommer_core::settings::Settings;
 use uuid::Uuid;
 
 use super::super::World;
@@ -21,6 +22,7 @@ pub(crate) struct Aws {
     table: String,
     store: DynamoStore,
     queue: SqsQueue,
+    queue_url: String,
     secrets: KmsSecrets,
 }
 
@@ -68,6 +70,21 @@ async fn make_table(client: &aws_sdk_dynamodb::Client, table: &str) {
     create.send().await.unwrap();
 }
 
+impl Aws {
+    /// All of it together, as programs have it.
+    pub(crate) fn backend(&self, settings: &Settings) -> nommer_aws::Aws {
+        let environment = Environment {
+            stack: self.table.clone(),
+            table: self.table.clone(),
+            job_queue_url: self.queue_url.clone(),
+            state_queue_url: self.queue_url.clone(),
+            key_id: String::new(),
+            settings: settings.clone(),
+        };
+        nommer_aws::Aws::new(&self.config, &environment)
+    }
+}
+
 impl World for Aws {
     type Store = DynamoStore;
     type Queue = SqsQueue;
@@ -84,12 +101,14 @@ impl World for Aws {
         make_table(&dynamodb, &name).await;
         let sqs = aws_sdk_sqs::Client::new(&config);
         let queue = sqs.create_queue().queue_name(&name).send().await.unwrap();
+        let queue_url = queue.queue_url.unwrap();
         let kms = aws_sdk_kms::Client::new(&config);
         let made = kms.create_key().send().await.unwrap();
         let key_id = made.key_metadata.unwrap().key_id;
         Self {
             store: DynamoStore::new(dynamodb, &name, RETENTION),
-            queue: SqsQueue::new(sqs, queue.queue_url.unwrap()),
+            queue: SqsQueue::new(sqs, &queue_url),
+            queue_url,
             secrets: KmsSecrets::new(kms, key_id),
             table: name,
             config,
