@@ -12,6 +12,7 @@ mod cli;
 mod conformance;
 mod deploy;
 mod durability;
+mod ec2;
 mod fleet;
 mod hostile;
 mod infra;
