@@ -152,9 +152,10 @@ impl MediaStorage for S3Storage {
         &self,
         uri: &MediaUri,
         etag: Option<&str>,
+        most: u64,
         to: &Path,
     ) -> Result<ObjectFacts, MediaError> {
-        fetch::fetch(self.clients().await, uri, etag, to).await
+        fetch::fetch(self.clients().await, uri, (etag, most), to).await
     }
 
     async fn stage(

@@ -2,7 +2,7 @@
 //!
 //! | item | `pk` | `sk` | `gsi1pk` / `gsi1sk` | `gsi2pk` / `gsi2sk` |
 //! |---|---|---|---|---|
-//! | job | `JOB#id` | `JOB` | `UNFINISHED#shard` or `STATE#shard` / id | `JOBS#shard` / id |
+//! | job | `JOB#id` | `JOB` | `UNFINISHED` or the state / id | `JOBS` / id |
 //! | its external id | `JOB#id` | `EXTERNAL` | | `EXTERNAL#value` / id |
 //! | notification | `JOB#id` | `NOTIFICATION#sequence` | while due: `DUE` / time | |
 //! | destination of a live job | `DESTINATION#hash` | `DESTINATION` | | |
@@ -11,7 +11,8 @@
 //! | instance | `INSTANCES` | id | | |
 //!
 //! Scale and prune read `UNFINISHED` alone, so what has ended costs them nothing. Indexes lag behind the table by moments: what they
-//! say is a hint, and every write checks the table itself. Shards keep one index partition from taking every write.
+//! say is a hint, and every write checks the table itself. A partition of an index takes 1,000
+//! writes a second, more than a hundred jobs.
 //!
 //! A write that failed although it was applied (its answer was lost, and the SDK sent it again) is told from a real conflict by
 //! the random `write_id` that every write leaves in its item.
@@ -42,9 +43,6 @@ const INDEX_1: &str = "gsi1";
 
 /// The index of all jobs, and of external ids.
 const INDEX_2: &str = "gsi2";
-
-/// Index partitions that jobs are spread over. A partition takes 1,000 writes a second; a list asks every one of them.
-const SHARDS: u8 = 4;
 
 /// The table of one stack.
 #[derive(Clone, Debug)]

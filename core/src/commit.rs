@@ -3,8 +3,10 @@
 //! The write comes before every message. A message that cannot be sent is no failure: prune sends it again.
 
 mod fleet;
+mod seen;
 
 pub use fleet::{amend_fleet, request_drain, request_drain_of_all};
+pub use seen::Seen;
 
 use jiff::Timestamp;
 
@@ -12,7 +14,7 @@ use crate::{
     id::JobId,
     job::{Applied, Denied, Effect, Event, Job, SCHEMA},
     notify::Notification,
-    ports::{JobQueue, JobStore, StoreError},
+    ports::{JobQueue, JobStore, StoreError, Version},
 };
 
 /// How often a change is tried again when somebody else wrote first.
@@ -46,6 +48,8 @@ pub enum Committed {
     Changed {
         /// The job now.
         job: Box<Job>,
+        /// The version that it is stored as.
+        version: Version,
         /// Messages that could not be sent; prune will.
         unsent: Vec<StoreError>,
     },
@@ -78,23 +82,53 @@ impl<S: JobStore, Q: JobQueue> Table<'_, S, Q> {
                 Applied::Ignored => return Ok(Committed::Ignored(Box::new(job))),
                 Applied::Denied(reason) => return Ok(Committed::Denied(reason, Box::new(job))),
             };
-            match self
-                .store
-                .put(&job, version, &notifications(&effects))
-                .await
-            {
-                Ok(_) => {
-                    let unsent = self.carry_out(id, &effects).await;
-                    return Ok(Committed::Changed {
-                        job: Box::new(job),
-                        unsent,
-                    });
-                }
+            match self.put(job, version, &effects).await {
                 Err(StoreError::Conflict) => {}
-                Err(fault @ StoreError::Unavailable { .. }) => return Err(fault),
+                ended => return ended,
             }
         }
         Err(StoreError::Conflict)
+    }
+
+    /// The same for a writer that has seen the job before: it is not read again unless somebody else wrote meanwhile.
+    ///
+    /// Only a change that is stored over just what was seen counts without a look; every "no" is the table's own.
+    pub async fn apply_to(
+        &self,
+        seen: &Seen,
+        event: Event,
+        now: Timestamp,
+    ) -> Result<Committed, StoreError> {
+        if let Some((mut job, version)) = seen.get()
+            && let Applied::Changed(effects) = job.apply(event.clone(), now)
+        {
+            match self.put(job, version, &effects).await {
+                Err(StoreError::Conflict) => {}
+                ended => {
+                    seen.note(&ended);
+                    return ended;
+                }
+            }
+        }
+        let ended = self.apply(seen.id(), event, now).await;
+        seen.note(&ended);
+        ended
+    }
+
+    /// Stores a changed job over the version that was read, then sends what the change asks for.
+    async fn put(
+        &self,
+        job: Job,
+        read: Version,
+        effects: &[Effect],
+    ) -> Result<Committed, StoreError> {
+        let version = self.store.put(&job, read, &notifications(effects)).await?;
+        let unsent = self.carry_out(&job.id, effects).await;
+        Ok(Committed::Changed {
+            job: Box::new(job),
+            version,
+            unsent,
+        })
     }
 
     async fn carry_out(&self, id: &JobId, effects: &[Effect]) -> Vec<StoreError> {

@@ -125,7 +125,7 @@ fn destination_error(error: &MediaError) -> JobError {
         }
         MediaError::Changed(_) => Code::DestConflict,
         MediaError::NoSpace(_) => Code::OutOfDisk,
-        MediaError::Unavailable { .. } => Code::DestUnavailable,
+        MediaError::TooLarge { .. } | MediaError::Unavailable { .. } => Code::DestUnavailable,
     };
     JobError::new(code, error.to_string())
 }

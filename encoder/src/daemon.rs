@@ -16,9 +16,9 @@ use nommer_core::{
     fleet::{FleetSettings, attempt_time, may_leave, modeled_work},
     id::JobId,
     instance::InstanceState,
-    job::JobState,
+    job::{Job, StateName},
     money::WorkAverage,
-    ports::{Backend, Delivery, FleetStore, JobQueue, JobStore, StoreError},
+    ports::{Backend, Delivery, FleetStore, JobQueue, StoreError},
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -226,7 +226,8 @@ async fn work<B: Backend, R: Runner, C: Clock>(
         .expect("no holder panics")
         .insert(id.clone());
     let done = if first {
-        worker.work(&delivery, &shared.stop.release).await
+        let done = worker.work(&delivery, &shared.stop.release).await;
+        done.map(|ended| learn(ended.as_ref(), &shared.work))
     } else {
         // A second message for a job in hand: it waits, and is dropped when it comes back after the job's end.
         worker
@@ -240,19 +241,18 @@ async fn work<B: Backend, R: Runner, C: Clock>(
         tracing::warn!(job.id = %id, error = ?error, "the job table did not answer");
     }
     if first {
-        learn(&*worker.backend, &id, &shared.work).await;
         shared.jobs.lock().expect("no holder panics").remove(&id);
     }
     drop(slot);
 }
 
-/// Takes a finished job into the averages. Without an answer of the table, it is not in them.
-async fn learn<B: Backend>(backend: &B, id: &JobId, work: &Mutex<Option<WorkAverage>>) {
-    let Ok(Some((job, _))) = backend.store().get(id).await else {
-        return;
-    };
-    if let (JobState::Finished, Some(taken)) = (&job.state, attempt_time(&job, Timestamp::now())) {
+/// Takes a finished job into the averages.
+fn learn(ended: Option<&Job>, work: &Mutex<Option<WorkAverage>>) {
+    if let Some(job) = ended
+        && job.state.name() == StateName::Finished
+        && let Some(taken) = attempt_time(job, Timestamp::now())
+    {
         let mut work = work.lock().expect("no holder panics");
-        *work = Some(WorkAverage::with(*work, taken, modeled_work(&job)));
+        *work = Some(WorkAverage::with(*work, taken, modeled_work(job)));
     }
 }

@@ -6,8 +6,7 @@ use std::{
 };
 
 use nommer_core::{
-    commit::Committed,
-    id::JobId,
+    commit::{Committed, Seen},
     job::Event,
     lease::LeaseToken,
     ports::{Backend, JobQueue},
@@ -33,7 +32,7 @@ pub(crate) type ProgressCell = Arc<Mutex<Option<Progress>>>;
 /// One lease to be kept alive.
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
-    pub(crate) job_id: JobId,
+    pub(crate) seen: Arc<Seen>,
     pub(crate) token: LeaseToken,
     pub(crate) receipt: String,
     pub(crate) times: LeaseTimes,
@@ -59,7 +58,7 @@ impl Heartbeat {
                 Beat::Lost => break,
                 // The last beat after which FFmpeg can still be ended within the lease.
                 Beat::Silence if alive.elapsed() + self.times.heartbeat * 2 >= self.times.lease => {
-                    tracing::warn!(job.id = %self.job_id, "the lease ran out without an answer from the table");
+                    tracing::warn!(job.id = %self.seen.id(), "the lease ran out without an answer from the table");
                     break;
                 }
                 Beat::Silence => {}
@@ -77,21 +76,21 @@ impl Heartbeat {
         };
         match backend
             .table()
-            .apply(&self.job_id, event, clock.now())
+            .apply_to(&self.seen, event, clock.now())
             .await
         {
             Ok(Committed::Changed { job, .. }) if job.state.ended() => {
-                tracing::info!(job.id = %self.job_id, details = job.state_details(), "the attempt stops");
+                tracing::info!(job.id = %self.seen.id(), details = job.state_details(), "the attempt stops");
                 return Beat::Lost;
             }
             Ok(Committed::Changed { .. } | Committed::Ignored(_)) => {}
             Ok(Committed::Denied(reason, _)) => {
-                tracing::info!(job.id = %self.job_id, %reason, "the attempt stops");
+                tracing::info!(job.id = %self.seen.id(), %reason, "the attempt stops");
                 return Beat::Lost;
             }
             Ok(Committed::Missing) => return Beat::Lost,
             Err(error) => {
-                tracing::warn!(job.id = %self.job_id, error = ?error, "a heartbeat was not answered");
+                tracing::warn!(job.id = %self.seen.id(), error = ?error, "a heartbeat was not answered");
                 return Beat::Silence;
             }
         }
@@ -101,7 +100,7 @@ impl Heartbeat {
             .extend(&self.receipt, self.times.lease)
             .await
         {
-            tracing::debug!(job.id = %self.job_id, error = ?error, "the message was not extended");
+            tracing::debug!(job.id = %self.seen.id(), error = ?error, "the message was not extended");
         }
         Beat::Alive
     }

@@ -1,9 +1,11 @@
 //! What a leased attempt may do: each step is written under the lease's token, or refused.
 
+use std::sync::Arc;
+
 use nommer_core::{
-    commit::Committed,
+    commit::{Committed, Seen},
     error::{Code, JobError},
-    job::{Event, Job, Report},
+    job::{Event, Report},
     lease::LeaseToken,
     ports::Backend,
     progress::Progress,
@@ -23,7 +25,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Leased<'a, B, R, C> {
     pub(crate) worker: &'a Worker<B, R, C>,
-    pub(crate) job: &'a Job,
+    pub(crate) seen: Arc<Seen>,
     pub(crate) token: LeaseToken,
     pub(crate) progress: ProgressCell,
     pub(crate) cancel: CancellationToken,
@@ -36,12 +38,12 @@ impl<B: Backend, R: Runner, C: Clock> Leased<'_, B, R, C> {
         loop {
             let table = self.worker.backend.table();
             match table
-                .apply(&self.job.id, event.clone(), self.worker.clock.now())
+                .apply_to(&self.seen, event.clone(), self.worker.clock.now())
                 .await
             {
                 Ok(Committed::Changed { .. } | Committed::Ignored(_)) => return Ok(()),
                 Ok(Committed::Denied(reason, _)) => {
-                    tracing::info!(job.id = %self.job.id, %reason, "a step was denied");
+                    tracing::info!(job.id = %self.seen.id(), %reason, "a step was denied");
                     return Err(Stop::Refused);
                 }
                 Ok(Committed::Missing) => return Err(Stop::Refused),

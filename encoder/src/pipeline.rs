@@ -26,7 +26,7 @@ use crate::{
     sandbox::Limits,
     steps,
     tools::{Run, Tools},
-    workspace::{Workspace, fits},
+    workspace::{Workspace, fits, largest_source},
 };
 
 /// Time between the request to FFmpeg to end and its kill. Short: what it could still finish is not wanted, and a lease that ran out
@@ -138,30 +138,26 @@ impl<M: MediaStorage> Steps for OnThisMachine<'_, M> {
 impl<M: MediaStorage> OnThisMachine<'_, M> {
     async fn fetch(&self) -> Result<Source, Stop> {
         let (storage, uri) = (&self.pipeline.storage, &self.request.source);
-        let found = storage
-            .stat(uri)
-            .await
-            .map_err(|error| source_error(&error))?;
-        let found = found.ok_or_else(|| source_error(&MediaError::NotFound(uri.redacted())))?;
         let limits = &self.pipeline.limits;
-        limits.check_source_bytes(found.bytes.unwrap_or(0))?;
-        let room = self.work.need_room(found.bytes.unwrap_or(0))?;
+        let room = self.work.need_room(0)?;
         let file = self.work.file(SOURCE_FILE);
-        let pinned = self
-            .request
-            .source_etag
-            .as_deref()
-            .or(found.etag.as_deref());
-        let fetching = async {
-            let fetched = storage.fetch(uri, pinned, &file).await;
-            fetched.map_err(|error| source_error(&error))
-        };
-        // What the server said, if it said anything, need not be true.
+        let pinned = self.request.source_etag.as_deref();
+        let most = limits.source_bytes.min(largest_source(room));
         let fits = |bytes| {
             limits
                 .check_source_bytes(bytes)
                 .and_then(|()| fits(room, bytes))
         };
+        let fetching = async {
+            let fetched = storage.fetch(uri, pinned, most, &file).await;
+            fetched.map_err(|error| match &error {
+                MediaError::TooLarge { bytes, .. } => {
+                    fits(*bytes).err().unwrap_or_else(|| source_error(&error))
+                }
+                _ => source_error(&error),
+            })
+        };
+        // What the server said, if it said anything, need not be true.
         let fetching = unless_canceled(self.cancel, intake::bounded(fetching, &file, fits));
         let facts = fetching.await??;
         let demuxer = steps::sniff(&file)?;
@@ -271,6 +267,7 @@ fn source_error(error: &MediaError) -> JobError {
         MediaError::Forbidden(_) => Code::SourceForbidden,
         MediaError::Changed(_) => Code::SourceChanged,
         MediaError::NoSpace(_) => Code::OutOfDisk,
+        MediaError::TooLarge { .. } => Code::SourceTooLarge,
         MediaError::Unusable(_) => Code::SourceUnreadable,
         MediaError::Unavailable { .. } => Code::Unavailable,
     };

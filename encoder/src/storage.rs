@@ -55,6 +55,7 @@ impl MediaStorage for Unserved {
         &self,
         uri: &MediaUri,
         _etag: Option<&str>,
+        _most: u64,
         _to: &Path,
     ) -> Result<ObjectFacts, MediaError> {
         Self::refuse(uri)
@@ -97,12 +98,13 @@ impl<F: MediaStorage, H: MediaStorage, S: MediaStorage> MediaStorage for BySchem
         &self,
         uri: &MediaUri,
         etag: Option<&str>,
+        most: u64,
         to: &Path,
     ) -> Result<ObjectFacts, MediaError> {
         match uri.scheme() {
-            Scheme::File => self.file.fetch(uri, etag, to).await,
-            Scheme::Http => Box::pin(self.http.fetch(uri, etag, to)).await,
-            Scheme::S3 => Box::pin(self.s3.fetch(uri, etag, to)).await,
+            Scheme::File => self.file.fetch(uri, etag, most, to).await,
+            Scheme::Http => Box::pin(self.http.fetch(uri, etag, most, to)).await,
+            Scheme::S3 => Box::pin(self.s3.fetch(uri, etag, most, to)).await,
         }
     }
 

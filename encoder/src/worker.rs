@@ -2,16 +2,16 @@
 //!
 //! Every step is written under the lease's token. When the table says no, FFmpeg is ended and nothing more is written.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use nommer_core::{
-    commit::Committed,
+    commit::{Committed, Seen},
     error::{Code, JobError},
     id::InstanceId,
     instance::Kind,
     job::{Denied, Event, Job, Output, StateChange, StateName},
-    lease::{LeaseToken, elapsed, later},
-    ports::{Backend, Delivery, JobQueue, Secrets, StoreError},
+    lease::{elapsed, later},
+    ports::{Backend, Delivery, JobQueue, Secrets, StoreError, Version},
     sealed::{SealedField, SealedText},
     uri::MediaUri,
 };
@@ -52,12 +52,14 @@ pub struct Worker<B, R, C> {
 impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
     /// Does what a message hints at. `release` asks to give the job back.
     ///
-    /// Never called for one job twice at once: a claim of one's own lease counts as one after a crash.
+    /// Never called for one job twice at once: a claim of one's own lease counts as one after a crash. Gives the job if this ended
+    /// an attempt at it.
     pub async fn work(
         &self,
         delivery: &Delivery,
         release: &CancellationToken,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Job>, StoreError> {
+        let mut ended = None;
         let claim = Event::Claim {
             instance: self.instance.clone(),
             lease: self.times.lease,
@@ -71,24 +73,23 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
             .apply(&delivery.job_id, claim, now)
             .await?
         {
-            Committed::Changed { job, .. } => {
-                if let Some(lease) = job.state.lease() {
-                    let token = lease.token.clone();
-                    self.attempt(&job, token, delivery, release).await?;
-                }
+            Committed::Changed { job, version, .. } => {
+                // On the heap: an attempt is a large future.
+                ended = Box::pin(self.attempt(&job, version, delivery, release)).await?;
             }
             // Until it may be claimed: for a lease that is when clocks that disagree agree that it ended.
             Committed::Denied(Denied::LeaseHeld { until }, _) => {
-                return self
-                    .put_back(delivery, elapsed(later(until, self.margin), now))
-                    .await;
+                let hidden = elapsed(later(until, self.margin), now);
+                return self.put_back(delivery, hidden).await.map(|()| None);
             }
             Committed::Denied(Denied::NotYet { until }, _) => {
-                return self.put_back(delivery, elapsed(until, now)).await;
+                let hidden = elapsed(until, now);
+                return self.put_back(delivery, hidden).await.map(|()| None);
             }
             Committed::Denied(..) | Committed::Ignored(_) | Committed::Missing => {}
         }
-        self.backend.job_queue().delete(&delivery.receipt).await
+        self.backend.job_queue().delete(&delivery.receipt).await?;
+        Ok(ended)
     }
 
     /// Leaves the message in the queue, hidden for so long, and long enough that nobody asks without a pause.
@@ -100,15 +101,20 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
     async fn attempt(
         &self,
         job: &Job,
-        token: LeaseToken,
+        version: Version,
         delivery: &Delivery,
         release: &CancellationToken,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Job>, StoreError> {
+        let Some(lease) = job.state.lease() else {
+            return Ok(None);
+        };
+        let token = lease.token.clone();
+        let seen = Arc::new(Seen::new(job.clone(), version));
         tracing::info!(job.id = %job.id, attempt = job.attempts, "job claimed");
         let lost = CancellationToken::new();
         let progress = ProgressCell::default();
         let heartbeat = Heartbeat {
-            job_id: job.id.clone(),
+            seen: Arc::clone(&seen),
             token: token.clone(),
             receipt: delivery.receipt.clone(),
             times: self.times,
@@ -119,7 +125,7 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
         let cancel = release.child_token();
         let mut leased = Leased {
             worker: self,
-            job,
+            seen: Arc::clone(&seen),
             token: token.clone(),
             progress,
             cancel: cancel.clone(),
@@ -129,34 +135,26 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
             leased.progress.lock().expect("no holder panics").take();
             outcome
         };
-        tokio::pin!(run);
         let beating = heartbeat.run(&*self.backend, &self.clock);
-        tokio::pin!(beating);
-        let mut beats = true;
-        let outcome = loop {
-            tokio::select! {
-                biased;
-                outcome = &mut run => break outcome,
-                () = &mut beating, if beats => {
-                    beats = false;
-                    cancel.cancel();
-                }
-            }
-        };
+        let outcome = while_beating(run, beating, &cancel).await;
         if lost.is_cancelled() {
             tracing::info!(job.id = %job.id, "the lease was lost; nothing is written");
-            return Ok(());
+            return Ok(None);
         }
         match outcome {
-            Ok(outputs) => self.write_down(job, Event::Finish { token, outputs }).await,
-            Err(Stop::Refused) => Ok(()),
+            Ok(outputs) => {
+                self.write_down(&seen, Event::Finish { token, outputs })
+                    .await
+            }
+            Err(Stop::Refused) => Ok(None),
             Err(Stop::Failed(_)) if release.is_cancelled() => {
                 let reason = format!("encoder {} gave the job back", self.instance);
-                self.write_down(job, Event::Release { token, reason }).await
+                self.write_down(&seen, Event::Release { token, reason })
+                    .await
             }
             Err(Stop::Failed(error)) => {
                 let error = own_conflict(job, error);
-                self.write_down(job, Event::Fail { token, error }).await
+                self.write_down(&seen, Event::Fail { token, error }).await
             }
         }
     }
@@ -217,28 +215,46 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
         Ok(uri.clone().with_secret(secret))
     }
 
-    /// Writes down how an attempt ended, again and again for as long as the lease may live.
-    async fn write_down(&self, job: &Job, event: Event) -> Result<(), StoreError> {
+    /// Writes down how an attempt ended, again and again for as long as the lease may live. Gives the job as it is then, if it
+    /// counted.
+    async fn write_down(&self, seen: &Seen, event: Event) -> Result<Option<Job>, StoreError> {
         let begun = Instant::now();
         loop {
-            match self
-                .backend
-                .table()
-                .apply(&job.id, event.clone(), self.clock.now())
-                .await
-            {
+            let table = self.backend.table();
+            match table.apply_to(seen, event.clone(), self.clock.now()).await {
                 Ok(Committed::Changed { job, .. }) => {
                     let state = job.state.name();
                     tracing::info!(job.id = %job.id, job.state = %state, details = job.state_details(), "attempt ended");
-                    return Ok(());
+                    return Ok(Some(*job));
                 }
                 Ok(Committed::Denied(reason, _)) => {
-                    tracing::info!(job.id = %job.id, %reason, "the end of the attempt does not count");
-                    return Ok(());
+                    tracing::info!(job.id = %seen.id(), %reason, "the end of the attempt does not count");
+                    return Ok(None);
                 }
-                Ok(Committed::Ignored(_) | Committed::Missing) => return Ok(()),
+                Ok(Committed::Ignored(_) | Committed::Missing) => return Ok(None),
                 Err(error) if begun.elapsed() > self.times.lease => return Err(error),
                 Err(_silence) => self.clock.sleep(RETRY).await,
+            }
+        }
+    }
+}
+
+/// Runs an attempt while its lease is kept. When that ends first, the attempt is canceled and waited for.
+async fn while_beating<T>(
+    run: impl Future<Output = T>,
+    beating: impl Future<Output = ()>,
+    cancel: &CancellationToken,
+) -> T {
+    tokio::pin!(run);
+    tokio::pin!(beating);
+    let mut beats = true;
+    loop {
+        tokio::select! {
+            biased;
+            outcome = &mut run => break outcome,
+            () = &mut beating, if beats => {
+                beats = false;
+                cancel.cancel();
             }
         }
     }

@@ -112,6 +112,11 @@ impl Workspace {
     }
 }
 
+/// The largest source that [`fits`] into so many free bytes.
+pub(crate) fn largest_source(free: u64) -> u64 {
+    free.saturating_sub(MARGIN_BYTES) / 2
+}
+
 /// Checks that a source of this size and an output as large have room in so many free bytes.
 pub(crate) fn fits(free: u64, source_bytes: u64) -> Result<(), JobError> {
     let need = source_bytes.saturating_mul(2).saturating_add(MARGIN_BYTES);

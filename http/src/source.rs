@@ -127,6 +127,7 @@ impl MediaStorage for HttpSource {
         &self,
         uri: &MediaUri,
         etag: Option<&str>,
+        most: u64,
         to: &Path,
     ) -> Result<ObjectFacts, MediaError> {
         let name = uri.redacted();
@@ -134,6 +135,9 @@ impl MediaStorage for HttpSource {
         let facts = facts(&response);
         if etag.is_some() && facts.etag.as_deref() != etag {
             return Err(MediaError::Changed(name));
+        }
+        if let Some(bytes) = facts.bytes.filter(|&bytes| bytes > most) {
+            return Err(MediaError::TooLarge { name, bytes });
         }
         let file = File::create_new(to)
             .await

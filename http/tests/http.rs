@@ -51,7 +51,7 @@ async fn fetch(address: SocketAddr, path: &str) -> (Result<Option<u64>, MediaErr
     let file = folder.path().join("source");
     let source = HttpSource::new(reaching(address)).unwrap();
     let fetched = source
-        .fetch(&uri(address, path), None, &file)
+        .fetch(&uri(address, path), None, u64::MAX, &file)
         .await
         .map(|facts| facts.bytes);
     (fetched, std::fs::read(&file).unwrap_or_default())
@@ -159,6 +159,7 @@ async fn a_source_that_changed_since_the_last_attempt_is_told() {
         .fetch(
             &uri(address, "/a.mp4"),
             Some("\"v1\""),
+            u64::MAX,
             &folder.path().join("source"),
         )
         .await;

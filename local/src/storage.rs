@@ -145,12 +145,13 @@ impl MediaStorage for FolderStorage {
         &self,
         uri: &MediaUri,
         etag: Option<&str>,
+        most: u64,
         to: &Path,
     ) -> Result<ObjectFacts, MediaError> {
         let (path, name, to) = (self.allowed(uri)?, uri.redacted(), to.to_owned());
         let etag = etag.map(str::to_owned);
         blocking(name.clone(), move || {
-            fetch(&path, etag.as_deref(), &to, &name)
+            fetch(&path, (etag.as_deref(), most), &to, &name)
         })
         .await
     }
@@ -188,7 +189,7 @@ impl MediaStorage for FolderStorage {
 
 fn fetch(
     path: &Path,
-    etag: Option<&str>,
+    (etag, most): (Option<&str>, u64),
     to: &Path,
     name: &str,
 ) -> Result<ObjectFacts, MediaError> {
@@ -200,6 +201,10 @@ fn fetch(
     let before = facts(&source.metadata().map_err(&explain)?);
     if etag.is_some() && before.etag.as_deref() != etag {
         return Err(MediaError::Changed(name.to_owned()));
+    }
+    if let Some(bytes) = before.bytes.filter(|&bytes| bytes > most) {
+        let name = name.to_owned();
+        return Err(MediaError::TooLarge { name, bytes });
     }
     // Between files, the standard library lets the kernel copy, or share blocks where the file system can.
     let mut copy = File::create_new(to).map_err(&explain)?;

@@ -1,6 +1,7 @@
 //! The system as it is deployed: the template itself, created on emulators, with the real programs of the functions; and real encoder
 //! processes in the place of the instances that scale launches. Nothing here is told to the programs but what the template tells them.
 
+mod calls;
 mod client;
 mod command;
 mod imds;

@@ -1,19 +1,26 @@
-//! Scale over the AWS adapters: however many runs there are at once, together they launch what one would.
+//! Scale and prune over the AWS adapters: however many runs there are at once, together they launch what one would; and what has
+//! ended costs them nothing.
 
 use jiff::Timestamp;
 use nommer_core::{
     id::JobId,
-    job::Job,
-    ports::{Backend as _, Fleet as _, FleetStore as _, JobStore as _},
+    job::{Event, Job},
+    ports::{Backend as _, Fleet as _, FleetStore as _, JobFilter, JobStore as _},
+    prune::PrunePolicy,
     sealed::SealedSecrets,
     settings::Settings,
 };
+use nommer_prune::prune;
 use nommer_scale::scale;
 use serde_json::json;
 
-use crate::conformance::{
-    World as _,
-    worlds::{Aws, fleet_of},
+use crate::{
+    conformance::{
+        World as _,
+        worlds::{Aws, fleet_of},
+    },
+    counting::Counting,
+    emulator::ministack,
 };
 
 /// Runs at once.
@@ -58,6 +65,55 @@ async fn launched_for(jobs: u32, settings: &Settings) -> usize {
         );
     }
     machines.len()
+}
+
+/// How many jobs have ended in the table. A million takes the emulator half an hour and some gigabytes:
+/// `NOMMER_TEST_FINISHED=1000000`.
+fn finished() -> u32 {
+    std::env::var("NOMMER_TEST_FINISHED").map_or(300, |text| text.parse().unwrap())
+}
+
+/// The calls of one run of scale and one of prune, and what they were about.
+async fn calls(world: &Aws, counting: &Counting, settings: &Settings) -> Vec<String> {
+    let backend = world.backend_at(&counting.url, settings);
+    let fleet = fleet_of().await;
+    counting.take();
+    let now = Timestamp::now();
+    scale(&backend, &fleet, settings, now).await.unwrap();
+    let policy = PrunePolicy::of_fleet(settings);
+    prune(&backend, &fleet, &policy, now).await.unwrap();
+    let calls = counting.take();
+    calls.into_iter().map(|call| call.name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_that_have_ended_change_the_calls_of_scale_and_prune_by_nothing() {
+    let counting = Counting::before(ministack().url()).await;
+    let world = Aws::new().await;
+    let settings = settings();
+    // The first decision of all is written down.
+    calls(&world, &counting, &settings).await;
+    let fresh = calls(&world, &counting, &settings).await;
+    let numbers: Vec<u32> = (0..finished()).collect();
+    for some in numbers.chunks(100) {
+        let ended = some.iter().map(|&number| async move {
+            let mut job = job(number);
+            job.apply(Event::Cancel, Timestamp::now());
+            job
+        });
+        let ended = futures_util::future::join_all(ended).await;
+        let stored = ended.iter().map(|job| world.store().create(job, None));
+        for stored in futures_util::future::join_all(stored).await {
+            stored.unwrap();
+        }
+    }
+    let list = JobFilter {
+        limit: 5,
+        ..JobFilter::default()
+    };
+    assert_eq!(world.store().list(&list).await.unwrap().len(), 5);
+    let full = calls(&world, &counting, &settings).await;
+    assert_eq!(full, fresh);
 }
 
 fn settings() -> Settings {

@@ -59,7 +59,7 @@ struct Piece {
 pub(super) async fn fetch(
     clients: &Clients,
     uri: &MediaUri,
-    etag: Option<&str>,
+    (etag, most): (Option<&str>, u64),
     to: &Path,
 ) -> Result<ObjectFacts, MediaError> {
     let mut transfer = Transfer {
@@ -76,6 +76,10 @@ pub(super) async fn fetch(
         .content_length
         .and_then(|bytes| u64::try_from(bytes).ok())
         .ok_or_else(|| transfer.broken("S3 did not say how large it is"))?;
+    if bytes > most {
+        let name = transfer.place.name;
+        return Err(MediaError::TooLarge { name, bytes });
+    }
     let facts = ObjectFacts {
         bytes: Some(bytes),
         etag: first.e_tag.clone(),

@@ -16,7 +16,6 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::SHARDS;
 use crate::fault::unreadable;
 
 /// One item as the SDK has it.
@@ -47,6 +46,12 @@ pub(crate) fn text(text: impl Into<String>) -> AttributeValue {
 pub(crate) fn number(number: impl Into<i128>) -> AttributeValue {
     AttributeValue::N(number.into().to_string())
 }
+
+/// The index partition of jobs that have not ended. Those that have are in one by the name of their state.
+pub(crate) const UNFINISHED: &str = "UNFINISHED";
+
+/// The index partition of all jobs.
+pub(crate) const JOBS: &str = "JOBS";
 
 /// A name that no other write has.
 pub(crate) fn write_id() -> String {
@@ -80,19 +85,6 @@ pub(crate) fn promise_key(key: &str) -> (String, String) {
 /// Notifications sort by sequence number.
 pub(crate) fn notification_key(id: &JobId, sequence: u64) -> (String, String) {
     (format!("JOB#{id}"), format!("NOTIFICATION#{sequence:020}"))
-}
-
-/// The name of an index partition.
-pub(crate) fn partition(name: &str, shard: u8) -> String {
-    format!("{name}#{shard}")
-}
-
-/// The shard of a job, the same for ever. Ids end in random digits.
-fn shard(id: &JobId) -> u8 {
-    id.as_str()
-        .bytes()
-        .fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte))
-        % SHARDS
 }
 
 /// The item with its version and the name of its write.
@@ -161,18 +153,17 @@ pub(crate) fn sortable(at: Timestamp) -> String {
 
 /// A job, found by its state and among all.
 pub(crate) fn of_job(job: &Job, retention: Duration) -> Result<Item, StoreError> {
-    let shard = shard(&job.id);
     let mut item = holding(job_key(&job.id), job)?;
     let state = job.state.name();
     let by_state = if state.ended() {
         state.as_str()
     } else {
-        "UNFINISHED"
+        UNFINISHED
     };
     item.insert("state".to_owned(), text(state.as_str()));
-    item.insert("gsi1pk".to_owned(), text(partition(by_state, shard)));
+    item.insert("gsi1pk".to_owned(), text(by_state));
     item.insert("gsi1sk".to_owned(), text(job.id.as_str()));
-    item.insert("gsi2pk".to_owned(), text(partition("JOBS", shard)));
+    item.insert("gsi2pk".to_owned(), text(JOBS));
     item.insert("gsi2sk".to_owned(), text(job.id.as_str()));
     if let Some(ended_at) = job.ended_at {
         expiring(&mut item, later(ended_at, retention));

@@ -9,7 +9,7 @@ use nommer_core::{
     ports::{JobFilter, StoreError},
 };
 
-use super::{DynamoStore, INDEX_1, INDEX_2, SHARDS, item};
+use super::{DynamoStore, INDEX_1, INDEX_2, item};
 use crate::fault::{describe, unreadable};
 
 const WHAT: &str = "list jobs";
@@ -30,19 +30,21 @@ pub(super) async fn list(store: &DynamoStore, filter: &JobFilter) -> Result<Vec<
             store.unfinished_jobs(Some(state), before, limit).await?
         }
         (None, Some(state)) => {
-            store
-                .sharded(INDEX_1, state.as_str(), (None, before), limit)
-                .await?
+            let items = store.newest(INDEX_1, state.as_str(), (None, before), limit);
+            records(&items.await?)?
         }
         (None, None) => {
-            store
-                .sharded(INDEX_2, "JOBS", (None, before), limit)
-                .await?
+            let items = store.newest(INDEX_2, item::JOBS, (None, before), limit);
+            records(&items.await?)?
         }
     };
     jobs.sort_by(|one, other| other.id.cmp(&one.id));
     jobs.truncate(limit);
     Ok(jobs)
+}
+
+fn records(items: &[item::Item]) -> Result<Vec<Job>, StoreError> {
+    items.iter().map(item::record).collect()
 }
 
 impl DynamoStore {
@@ -53,32 +55,15 @@ impl DynamoStore {
         before: Option<&JobId>,
         limit: usize,
     ) -> Result<Vec<Job>, StoreError> {
-        self.sharded(INDEX_1, "UNFINISHED", (state, before), limit)
-            .await
-    }
-
-    /// The newest `limit` jobs of each shard, all shards at once.
-    async fn sharded(
-        &self,
-        index: &str,
-        name: &str,
-        (state, before): (Option<StateName>, Option<&JobId>),
-        limit: usize,
-    ) -> Result<Vec<Job>, StoreError> {
-        let shards = (0..SHARDS).map(|shard| {
-            let partition = item::partition(name, shard);
-            self.newest(index, partition, (state, before), limit)
-        });
-        let found = futures_util::future::try_join_all(shards).await?;
-        let jobs = found.iter().flatten().map(item::record);
-        jobs.collect()
+        let items = self.newest(INDEX_1, item::UNFINISHED, (state, before), limit);
+        records(&items.await?)
     }
 
     /// The newest items of one index partition.
     async fn newest(
         &self,
         index: &str,
-        partition: String,
+        partition: &str,
         (state, before): (Option<StateName>, Option<&JobId>),
         limit: usize,
     ) -> Result<Vec<item::Item>, StoreError> {
@@ -120,7 +105,7 @@ impl DynamoStore {
     ) -> Result<Vec<Job>, StoreError> {
         let partition = format!("EXTERNAL#{external_id}");
         let rows = self
-            .newest(INDEX_2, partition, (None, before), usize::MAX)
+            .newest(INDEX_2, &partition, (None, before), usize::MAX)
             .await?;
         let ids = rows.iter().map(|row| item::job_id(row, "gsi2sk"));
         let ids: Vec<JobId> = ids.collect::<Result<_, _>>()?;

@@ -27,6 +27,14 @@ pub enum MediaError {
     /// It is not the version that was asked for.
     #[error("{0} changed meanwhile")]
     Changed(String),
+    /// It has more bytes than were to be fetched.
+    #[error("{name} has {bytes} bytes")]
+    TooLarge {
+        /// Which object.
+        name: String,
+        /// How many it says that it has.
+        bytes: u64,
+    },
     /// The disk is full.
     #[error("no space left while writing {0}")]
     NoSpace(String),
@@ -54,11 +62,13 @@ pub trait MediaStorage: Send + Sync {
         uri: &MediaUri,
     ) -> impl Future<Output = Result<Option<ObjectFacts>, MediaError>> + Send;
 
-    /// Copies the object into a new file. With `etag`, only if it is that version.
+    /// Copies the object into a new file. With `etag`, only if it is that version. Nothing is copied of one that says that it has
+    /// more than `most` bytes.
     fn fetch(
         &self,
         uri: &MediaUri,
         etag: Option<&str>,
+        most: u64,
         to: &Path,
     ) -> impl Future<Output = Result<ObjectFacts, MediaError>> + Send;
 

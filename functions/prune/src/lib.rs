@@ -97,7 +97,7 @@ async fn change<B: Backend>(
     event: Event,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    if let Committed::Changed { job, unsent } = backend.table().apply(id, event, now).await? {
+    if let Committed::Changed { job, unsent, .. } = backend.table().apply(id, event, now).await? {
         tracing::info!(job.id = %id, job.state = %job.state.name(), details = job.state_details(), "job repaired");
         if let Some(error) = unsent.into_iter().next() {
             return Err(error);

@@ -18,10 +18,10 @@ use nommer_core::{
 use crate::{Submit, reply::Refusal};
 
 /// What became of an accepted request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Accepted {
     /// A job was made.
-    New(JobId),
+    New(Box<Job>),
     /// The same request was made before and this is its job.
     Replayed(JobId),
 }
@@ -30,7 +30,8 @@ impl Accepted {
     /// The job.
     pub fn id(&self) -> &JobId {
         match self {
-            Self::New(id) | Self::Replayed(id) => id,
+            Self::New(job) => &job.id,
+            Self::Replayed(id) => id,
         }
     }
 }
@@ -95,7 +96,7 @@ pub async fn accept<B: Backend, W: ScaleSignal>(
         tracing::warn!(job.id = %id, error = ?error, "scale was not woken; its next tick comes anyway");
     }
     tracing::info!(job.id = %id, "job submitted");
-    Ok(Accepted::New(id))
+    Ok(Accepted::New(Box::new(job)))
 }
 
 async fn seal(

@@ -58,13 +58,17 @@ pub(crate) async fn create<B: Backend, W: ScaleSignal>(
     let id = JobId::from_uuid(Uuid::now_v7());
     crate::estimate::affordable(&submit, &checked.spec).await?;
     let accepted = accept(&submit, checked, key.as_ref(), id, now).await?;
-    let job = find(&submit, accepted.id().as_str()).await?;
+    let replayed = matches!(accepted, Accepted::Replayed(_));
+    let job = match accepted {
+        Accepted::New(job) => *job,
+        Accepted::Replayed(id) => find(&submit, id.as_str()).await?,
+    };
     let mut response = (StatusCode::CREATED, Json(JobView::new(&job, now))).into_response();
     let location = HeaderValue::from_str(&format!("/v1/jobs/{}", job.id));
     response
         .headers_mut()
         .extend(location.ok().map(|value| (header::LOCATION, value)));
-    if matches!(accepted, Accepted::Replayed(_)) {
+    if replayed {
         response
             .headers_mut()
             .insert("idempotency-replayed", HeaderValue::from_static("true"));

@@ -79,7 +79,8 @@ fn prune_run(world: &Arc<World>) {
     tokio::spawn(async move {
         let (side, cloud) = (Side::of(&process), CloudPort(Arc::clone(&process)));
         let policy = World::policy();
-        limited(&process, prune(&*side, &cloud, &policy, process.now())).await;
+        let run = prune(&*side, &cloud, &policy, process.now());
+        limited(&process, Box::pin(run)).await;
     });
 }
 

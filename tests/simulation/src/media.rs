@@ -129,6 +129,7 @@ impl MediaStorage for SimStorage {
         &self,
         _uri: &MediaUri,
         _etag: Option<&str>,
+        _most: u64,
         _to: &Path,
     ) -> Result<ObjectFacts, MediaError> {
         unreachable!("the steps of the simulation fetch nothing")

@@ -20,7 +20,10 @@ async fn fetch(
     etag: Option<&str>,
     to: &Path,
 ) -> Result<ObjectFacts, MediaError> {
-    world.storage().fetch(&world.uri(name), etag, to).await
+    world
+        .storage()
+        .fetch(&world.uri(name), etag, u64::MAX, to)
+        .await
 }
 
 async fn stage<W: MediaWorld>(
@@ -76,6 +79,22 @@ pub(super) async fn a_version_that_is_gone_is_not_fetched(world: &impl MediaWorl
     let error = fetch(world, "in", old.etag.as_deref(), &to).await;
     assert!(matches!(error, Err(MediaError::Changed(_))), "{error:?}");
     assert!(!to.exists());
+}
+
+pub(super) async fn what_is_too_large_is_not_fetched(world: &impl MediaWorld) {
+    world.put("source", "eleven bytes").await;
+    let to = tempfile::tempdir().unwrap().keep().join("in");
+    let fetch = async |most| {
+        let storage = world.storage();
+        storage.fetch(&world.uri("source"), None, most, &to).await
+    };
+    let refused = fetch(11).await;
+    assert!(
+        matches!(refused, Err(MediaError::TooLarge { bytes: 12, .. })),
+        "{refused:?}"
+    );
+    assert!(!to.exists());
+    assert_eq!(fetch(12).await.unwrap().bytes, Some(12));
 }
 
 pub(super) async fn an_output_is_invisible_until_it_is_committed(world: &impl MediaWorld) {

@@ -238,6 +238,18 @@ impl Deployment {
         assert_eq!(status, 200, "{answer}");
     }
 
+    /// Nothing runs from here on but what is asked for.
+    pub(super) async fn stop_schedules(&self) {
+        let events = aws_sdk_eventbridge::Client::new(&ministack().config().await);
+        let rules = events.list_rules().name_prefix(&self.name);
+        for rule in rules.send().await.unwrap().rules() {
+            if rule.schedule_expression().is_some() {
+                let disable = events.disable_rule().name(rule.name().unwrap());
+                disable.send().await.unwrap();
+            }
+        }
+    }
+
     /// The name that a function of the template got.
     async fn function(&self, logical: &str) -> String {
         let found = self

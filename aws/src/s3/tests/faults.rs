@@ -31,7 +31,10 @@ async fn what_cannot_get_better_is_tried_once_and_said_clearly() {
     ] {
         let (storage, fake) = storage(move |_| Some(Answer::fault(status, code))).await;
         let to = TempDir::new().unwrap().path().join("in");
-        let error = storage.fetch(&uri(), None, &to).await.unwrap_err();
+        let error = storage
+            .fetch(&uri(), None, u64::MAX, &to)
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains(expected), "{code}: {error}");
         assert!(!matches!(error, MediaError::Unavailable { .. }), "{code}");
         assert_eq!(fake.asked().len(), 1, "{code}");
@@ -60,7 +63,10 @@ async fn what_may_pass_is_tried_again_and_then_left_to_the_next_attempt() {
         assert_eq!(fake.asked().len(), TRIES as usize, "{expected}");
         // `HEAD` has no body, and so no words of S3's own.
         let to = TempDir::new().unwrap().path().join("in");
-        let error = storage.fetch(&uri(), None, &to).await.unwrap_err();
+        let error = storage
+            .fetch(&uri(), None, u64::MAX, &to)
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
 }

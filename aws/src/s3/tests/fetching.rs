@@ -27,7 +27,7 @@ fn serve(asked: &Asked, object: &[u8]) -> Answer {
 async fn fetch(storage: &S3Storage) -> Result<(ObjectFacts, Vec<u8>), MediaError> {
     let work = TempDir::new().unwrap();
     let to = work.path().join("in");
-    let facts = storage.fetch(&uri(), None, &to).await?;
+    let facts = storage.fetch(&uri(), None, u64::MAX, &to).await?;
     Ok((facts, std::fs::read(&to).unwrap()))
 }
 
@@ -143,6 +143,9 @@ async fn a_file_that_is_there_is_not_written_over() {
     let work = TempDir::new().unwrap();
     let to = work.path().join("in");
     std::fs::write(&to, "old").unwrap();
-    storage.fetch(&uri(), None, &to).await.unwrap_err();
+    storage
+        .fetch(&uri(), None, u64::MAX, &to)
+        .await
+        .unwrap_err();
     assert_eq!(std::fs::read(&to).unwrap(), b"old");
 }

@@ -19,7 +19,9 @@ async fn use_all(storage: &S3Storage, uri: &MediaUri) -> Vec<MediaError> {
     let work = TempDir::new().unwrap();
     let mut errors = Vec::new();
     errors.extend(storage.stat(uri).await.err());
-    let fetched = storage.fetch(uri, None, &work.path().join("in")).await;
+    let fetched = storage
+        .fetch(uri, None, u64::MAX, &work.path().join("in"))
+        .await;
     errors.extend(fetched.err());
     for bytes in [10, 9 * 1_024 * 1_024] {
         let (_folder, file, segments) = output(bytes);

@@ -73,6 +73,16 @@ async fn make_table(client: &aws_sdk_dynamodb::Client, table: &str) {
 impl Aws {
     /// All of it together, as programs have it.
     pub(crate) fn backend(&self, settings: &Settings) -> nommer_aws::Aws {
+        self.backend_of(&self.config, settings)
+    }
+
+    /// The same by way of another address.
+    pub(crate) fn backend_at(&self, url: &str, settings: &Settings) -> nommer_aws::Aws {
+        let config = self.config.to_builder().endpoint_url(url).build();
+        self.backend_of(&config, settings)
+    }
+
+    fn backend_of(&self, config: &aws_config::SdkConfig, settings: &Settings) -> nommer_aws::Aws {
         let environment = Environment {
             stack: self.table.clone(),
             table: self.table.clone(),
@@ -81,7 +91,7 @@ impl Aws {
             key_id: String::new(),
             settings: settings.clone(),
         };
-        nommer_aws::Aws::new(&self.config, &environment)
+        nommer_aws::Aws::new(config, &environment)
     }
 }
 
