@@ -4,6 +4,7 @@
 //! printed, and goes into `docs/benchmarks.md` on demand.
 
 mod encode;
+mod lambda;
 mod latency;
 pub(crate) mod measure;
 pub(crate) mod moov;
@@ -50,7 +51,7 @@ struct Row {
 }
 
 /// All benchmarks.
-pub(crate) const BENCHES: [Bench; 5] = [
+pub(crate) const BENCHES: [Bench; 6] = [
     Bench {
         name: "spawn",
         run: |workspace| spawn::run(workspace).map(|rows| report::table(&rows)),
@@ -66,6 +67,10 @@ pub(crate) const BENCHES: [Bench; 5] = [
     Bench {
         name: "latency",
         run: latency::run,
+    },
+    Bench {
+        name: "lambda",
+        run: lambda::run,
     },
     Bench {
         name: "planner",

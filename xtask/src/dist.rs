@@ -203,7 +203,7 @@ fn newest_glibc(symbols: &str) -> (u32, u32) {
 }
 
 /// A zip with the one file that Lambda starts.
-fn zip(program: &Path, to: &Path, quick: bool) -> Result<()> {
+pub(crate) fn zip(program: &Path, to: &Path, quick: bool) -> Result<()> {
     let file = File::create(to).with_context(|| format!("write {}", to.display()))?;
     let mut zip = ZipWriter::new(BufWriter::new(file));
     let method = if quick {

@@ -9,6 +9,7 @@ use nommer_core::{
     lease::later,
     memory::Memory,
     ports::JobStore as _,
+    progress::Progress,
     sealed::SealedSecrets,
     spec::{SpecRules, parse_v1},
 };
@@ -145,5 +146,74 @@ async fn a_changed_destination_is_a_foreign_conflict_in_the_first_attempt_only()
         (second.attempts, second.state.ended()),
         (2, false),
         "{second:?}"
+    );
+}
+
+/// Attempts of three hours that tell of their progress twice a second.
+struct Long;
+
+const THREE_HOURS: Duration = Duration::from_secs(3 * 3_600);
+
+impl Runner for Long {
+    async fn run(
+        &self,
+        _name: &str,
+        _request: &Request,
+        _cancel: &CancellationToken,
+        observer: &mut impl Observer,
+    ) -> Result<Vec<Output>, Stop> {
+        let report = nommer_core::job::Report::default();
+        observer.encoding(report).await?;
+        let begun = Instant::now();
+        while begun.elapsed() < THREE_HOURS {
+            SystemClock.sleep(Duration::from_millis(500)).await;
+            observer.progress(progress(begun.elapsed()));
+        }
+        observer.uploading().await?;
+        observer.publishing().await?;
+        Ok(Vec::new())
+    }
+}
+
+fn progress(elapsed: Duration) -> Progress {
+    Progress {
+        percent: 100.0 * elapsed.as_secs_f64() / THREE_HOURS.as_secs_f64(),
+        pass: 1,
+        passes: 1,
+        fps: None,
+        speed: None,
+        eta_seconds: None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_of_a_long_encode_is_written_with_its_heartbeats_and_not_beside_them() {
+    let (worker, id) = with_job(Code::Unavailable).await;
+    let beats = THREE_HOURS.as_secs() / worker.times.heartbeat.as_secs();
+    let worker = Worker {
+        backend: worker.backend,
+        runner: Long,
+        clock: worker.clock,
+        instance: worker.instance,
+        times: worker.times,
+        margin: worker.margin,
+        kind: worker.kind,
+    };
+    let queue = &worker.backend.job_queue;
+    queue.send(&id, Duration::ZERO).await.unwrap();
+    let taken = queue.receive(1, Duration::ZERO, LEASE).await.unwrap();
+    worker
+        .work(&taken[0], &CancellationToken::new())
+        .await
+        .unwrap();
+    let (job, version) = worker.backend.store.get(&id).await.unwrap().unwrap();
+    assert_eq!(job.state.name(), StateName::Finished);
+    // The job itself, claim, encode, upload, publish, finish.
+    let steps = 6;
+    assert!(version.0 > beats, "{} writes, {beats} beats", version.0);
+    assert!(
+        version.0 <= beats + steps,
+        "{} writes, {beats} beats",
+        version.0
     );
 }
