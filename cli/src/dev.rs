@@ -17,6 +17,7 @@ use nommer_core::{
     address::NetworkRules, options::OptionPolicy, ports::ScaleSignal, prune::PrunePolicy,
     settings::Settings, spec::SpecRules, uri::UriRules,
 };
+use nommer_encoder::workspace::sweep;
 use nommer_http::HttpNotifier;
 use nommer_local::{Local, LocalSignal, ProcessFleet, ServerLock};
 use nommer_prune::prune;
@@ -278,6 +279,7 @@ impl System {
             Arc::clone(&self.fleet),
             self.signal.clone(),
         );
+        let work = self.local.folder().join("work");
         let policy = PrunePolicy {
             lease_margin: Duration::ZERO,
             abandon_after: self.settings.jobs.abandon_after,
@@ -292,6 +294,12 @@ impl System {
                     Err(error) => {
                         ::tracing::warn!(error = ?error, "a run of prune failed; the next one comes");
                     }
+                }
+                // Of encoders that were killed and that no other follows.
+                if let Err(error) = sweep(&work)
+                    && error.kind() != std::io::ErrorKind::NotFound
+                {
+                    ::tracing::warn!(error = ?error, "work folders of dead encoders stay for now");
                 }
                 tokio::time::sleep(PRUNE_INTERVAL).await;
             }

@@ -15,6 +15,8 @@ use nommer_core::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::point::reach;
+
 /// Why an attempt ended without an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
@@ -88,19 +90,28 @@ pub async fn attempt<M: MediaStorage, S: Steps>(
         .stat(destination)
         .await
         .map_err(|error| destination_error(&error))?;
+    reach("destination").await;
     let (source, report) = steps.prepare().await?;
+    reach("prepared").await;
     observer.encoding(report).await?;
+    reach("encoding").await;
     steps.encode(&source, observer).await?;
+    reach("encoded").await;
     observer.uploading().await?;
+    reach("uploading").await;
     let made = steps.look(&source).await?;
+    reach("made").await;
     let staging = storage.stage(destination, &made.file, &made.segments);
     let staged = unless_canceled(cancel, staging).await?;
     let staged = staged.map_err(|error| destination_error(&error))?;
+    reach("staged").await;
     if let Err(stop) = observer.publishing().await {
         storage.discard(staged).await;
         return Err(stop);
     }
+    reach("publishing").await;
     let committed = storage.commit(staged, before.as_ref()).await;
+    reach("committed").await;
     let output = Output {
         url: destination.redacted(),
         etag: committed.map_err(|error| destination_error(&error))?,

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod daemon;
 pub mod heartbeat;
 mod leased;
+mod point;
 pub mod runner;
 pub mod worker;
 

@@ -23,6 +23,7 @@ use crate::{
     attempt::{Made, Observer, Steps, Stop, attempt, unless_canceled},
     child::{Patience, Pulse},
     intake,
+    point::{reach, reach_at_once},
     sandbox::Limits,
     steps,
     tools::{Run, Tools},
@@ -160,6 +161,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
         // What the server said, if it said anything, need not be true.
         let fetching = unless_canceled(self.cancel, intake::bounded(fetching, &file, fits));
         let facts = fetching.await??;
+        reach("fetched").await;
         let demuxer = steps::sniff(&file)?;
         let probe = steps::probe(
             &self.pipeline.tools,
@@ -169,6 +171,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
             self.cancel,
         )
         .await?;
+        reach("probed").await;
         limits.check_source(&probe)?;
         let plan = plan(&self.request.spec, &probe, demuxer, &self.pipeline.options)?;
         Ok(Source {
@@ -211,6 +214,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
         let begun = Instant::now();
         for (number, pass) in plan.passes.iter().enumerate() {
             if number > 0 {
+                reach("between_passes").await;
                 tracker.next_pass();
             }
             let run = Run {
@@ -233,6 +237,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
                     return Pulse::Unchanged;
                 }
                 observer.progress(tracker.progress(&report));
+                reach_at_once("in_a_pass");
                 let now = (report.out_time, report.total_size);
                 let pulse = if now == furthest {
                     Pulse::Unchanged

@@ -24,6 +24,7 @@ use crate::{
     heartbeat::{Heartbeat, LeaseTimes, ProgressCell},
     leased::Leased,
     pipeline::Request,
+    point::reach,
     runner::Runner,
 };
 
@@ -60,6 +61,7 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
         release: &CancellationToken,
     ) -> Result<Option<Job>, StoreError> {
         let mut ended = None;
+        reach("received").await;
         let claim = Event::Claim {
             instance: self.instance.clone(),
             lease: self.times.lease,
@@ -88,7 +90,9 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
             }
             Committed::Denied(..) | Committed::Ignored(_) | Committed::Missing => {}
         }
+        reach("ended").await;
         self.backend.job_queue().delete(&delivery.receipt).await?;
+        reach("deleted").await;
         Ok(ended)
     }
 
@@ -111,6 +115,7 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
         let token = lease.token.clone();
         let seen = Arc::new(Seen::new(job.clone(), version));
         tracing::info!(job.id = %job.id, attempt = job.attempts, "job claimed");
+        reach("claimed").await;
         let lost = CancellationToken::new();
         let progress = ProgressCell::default();
         let heartbeat = Heartbeat {
@@ -141,6 +146,7 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
             tracing::info!(job.id = %job.id, "the lease was lost; nothing is written");
             return Ok(None);
         }
+        reach("ending").await;
         match outcome {
             Ok(outputs) => {
                 self.write_down(&seen, Event::Finish { token, outputs })
@@ -166,6 +172,7 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
         leased: &mut Leased<'_, B, R, C>,
     ) -> Result<Vec<Output>, Stop> {
         let request = self.request(job).await?;
+        reach("unsealed").await;
         let name = format!("{}-{}", job.id, job.epoch);
         self.runner.run(&name, &request, cancel, leased).await
     }

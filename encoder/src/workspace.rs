@@ -1,9 +1,10 @@
-//! Work folders: one for each attempt, private, removed when the attempt ends, and by the next daemon if this one is killed.
+//! Work folders: one for each attempt, private, removed when the attempt ends, and by the next daemon or the
+//! server if this one is killed.
 
 use std::{
     fs::{self, DirBuilder, File},
     io,
-    os::unix::fs::DirBuilderExt as _,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
 
@@ -31,18 +32,26 @@ impl WorkRoot {
     pub fn open(root: &Path, instance: &str) -> io::Result<Self> {
         let private = |folder: &Path| DirBuilder::new().recursive(true).mode(0o700).create(folder);
         private(root)?;
-        for entry in fs::read_dir(root)? {
-            wipe_if_dead(&entry?.path());
-        }
+        sweep(root)?;
         let folder = root.join(instance);
-        private(&folder)?;
-        let file = File::create(folder.join(LOCK))?;
-        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock)
-            .map_err(|(_, error)| io::Error::from(error))?;
-        Ok(Self {
-            folder,
-            _lock: lock,
-        })
+        loop {
+            private(&folder)?;
+            let file = match File::create(folder.join(LOCK)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                made => made?,
+            };
+            let inode = file.metadata()?.ino();
+            let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock)
+                .map_err(|(_, error)| io::Error::from(error))?;
+            // Somebody who sweeps may have come in the moment before the lock.
+            let there = fs::metadata(folder.join(LOCK));
+            if there.is_ok_and(|there| there.ino() == inode) {
+                return Ok(Self {
+                    folder,
+                    _lock: lock,
+                });
+            }
+        }
     }
 
     /// A fresh folder for one attempt.
@@ -61,6 +70,14 @@ impl Drop for WorkRoot {
         // What cannot be removed now, the next daemon wipes.
         fs::remove_dir_all(&self.folder).ok();
     }
+}
+
+/// Wipes the folders of instances that are dead.
+pub fn sweep(root: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(root)? {
+        wipe_if_dead(&entry?.path());
+    }
+    Ok(())
 }
 
 /// A folder whose lock can be taken belongs to nobody.

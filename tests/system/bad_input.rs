@@ -183,7 +183,7 @@ fn a_disk_that_is_too_small_is_told_with_numbers_before_any_work() {
         // A small disk can be made by root alone; CI is.
         return;
     }
-    let system = System::start_on_small_disk(80);
+    let system = System::start_on_small_disk(80, &[]);
     let noise = [
         "-v",
         "error",

@@ -161,16 +161,7 @@ impl System {
     /// Starts it with these flags of `nommer dev` and these settings besides.
     pub(crate) fn start_as(flags: &'static [&'static str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let defaults = [
-            ("NOMMER_ENCODER__HEARTBEAT", "200ms"),
-            ("NOMMER_ENCODER__LEASE", "2s"),
-            ("NOMMER_FLEET__IDLE_TIMEOUT", "2s"),
-            ("NOMMER_NETWORK__ALLOW_PRIVATE_NETWORK", "true"),
-        ];
-        let all = defaults.iter().chain(variables);
-        let variables: Vec<_> = all
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
+        let variables = with_defaults(variables);
         let (server, api) = serve(program(), folder.path(), flags, &variables);
         Self {
             folder,
@@ -182,20 +173,21 @@ impl System {
     }
 
     /// Starts it with work folders on a disk of this many MiB, seen by it alone. Needs root.
-    pub(crate) fn start_on_small_disk(mebibytes: u32) -> Self {
+    pub(crate) fn start_on_small_disk(mebibytes: u32, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let variables = with_defaults(variables);
         let mount = format!(
             "mkdir -p data/work && mount -t tmpfs -o size={mebibytes}m none data/work && exec \"$0\" \"$@\""
         );
         let mut unshare = Command::new("unshare");
         unshare.args(["--mount", "sh", "-c", &mount]).arg(nommer());
-        let (server, api) = serve(unshare, folder.path(), &[], &[]);
+        let (server, api) = serve(unshare, folder.path(), &[], &variables);
         Self {
             folder,
             api,
             server: Mutex::new(server),
             flags: &[],
-            variables: Vec::new(),
+            variables,
         }
     }
 
@@ -346,6 +338,19 @@ impl Drop for System {
     }
 }
 
+/// Settings that make tests short, and others over them.
+fn with_defaults(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    let defaults = [
+        ("NOMMER_ENCODER__HEARTBEAT", "200ms"),
+        ("NOMMER_ENCODER__LEASE", "2s"),
+        ("NOMMER_FLEET__IDLE_TIMEOUT", "2s"),
+        ("NOMMER_NETWORK__ALLOW_PRIVATE_NETWORK", "true"),
+    ];
+    let all = defaults.iter().chain(variables);
+    all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
 fn program() -> Command {
     Command::new(nommer())
 }
@@ -450,4 +455,16 @@ pub(crate) fn documented_job(source: &Path, destination: &Path) -> Value {
             ],
         },
     })
+}
+
+/// Processes of this name that work in this folder.
+pub(crate) fn children_named(name: &str, folder: &Path) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let matches = |pid: &u32| {
+        let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let cwd = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+        comm.trim() == name && cwd.starts_with(folder)
+    };
+    pids.filter(matches).collect()
 }

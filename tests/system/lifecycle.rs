@@ -5,7 +5,8 @@ use std::{fs, path::Path, process::Command};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    System, boxes, decodes, documented_job, eventually, make_clip, output_of, probe, stream,
+    System, boxes, children_named, decodes, documented_job, eventually, make_clip, output_of,
+    probe, stream,
 };
 
 /// Kills a process as a crash would.
@@ -294,16 +295,4 @@ fn a_canceled_job_stops_ffmpeg_and_leaves_no_output() {
     system.assert_clean();
     assert!(!result.exists());
     assert_eq!(system.job(&id)["state"], "CANCELED");
-}
-
-/// Processes of this name that work in this folder.
-fn children_named(name: &str, folder: &Path) -> Vec<u32> {
-    let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let matches = |pid: &u32| {
-        let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        let cwd = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
-        comm.trim() == name && cwd.starts_with(folder)
-    };
-    pids.filter(matches).collect()
 }
