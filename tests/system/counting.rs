@@ -1,11 +1,14 @@
 //! A proxy before the emulator that counts what is asked of it: one line for each call, as AWS bills them.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 use axum::{
     Router,
-    body::{Bytes, to_bytes},
-    extract::{Request, State},
+    body::{Body, Bytes, to_bytes},
+    extract::Request,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -31,44 +34,75 @@ pub(crate) struct Call {
 pub(crate) struct Counting {
     /// Where it answers.
     pub(crate) url: String,
-    calls: Arc<Mutex<Vec<Call>>>,
+    state: Arc<State>,
 }
 
-type Shared = (String, reqwest::Client, Arc<Mutex<Vec<Call>>>);
+/// What it knows.
+struct State {
+    target: String,
+    client: reqwest::Client,
+    calls: Mutex<Vec<Call>>,
+    /// Whether connections are cut, and how many were.
+    cut: AtomicBool,
+    cuts: AtomicUsize,
+}
 
 impl Counting {
     /// Starts one before this address.
     pub(crate) async fn before(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let shared: Shared = (target.to_owned(), client, Arc::clone(&calls));
-        let routes = Router::new().fallback(pass).with_state(shared);
+        let state = Arc::new(State {
+            target: target.to_owned(),
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            calls: Mutex::default(),
+            cut: AtomicBool::new(false),
+            cuts: AtomicUsize::new(0),
+        });
+        let routes = Router::new().fallback(pass).with_state(Arc::clone(&state));
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        Self { url, calls }
+        Self { url, state }
+    }
+
+    /// Cuts every connection from now on, or no more.
+    pub(crate) fn cut(&self, cut: bool) {
+        self.state.cut.store(cut, Ordering::SeqCst);
+    }
+
+    /// How many connections were cut.
+    pub(crate) fn cuts(&self) -> usize {
+        self.state.cuts.load(Ordering::SeqCst)
     }
 
     /// The calls since the last time that this was asked.
     pub(crate) fn take(&self) -> Vec<Call> {
-        std::mem::take(&mut self.calls.lock().unwrap())
+        std::mem::take(&mut self.state.calls.lock().unwrap())
     }
 
     /// The calls so far; they stay.
     pub(crate) fn calls(&self) -> Vec<Call> {
-        self.calls.lock().unwrap().clone()
+        self.state.calls.lock().unwrap().clone()
     }
 }
 
-async fn pass(State((target, client, calls)): State<Shared>, request: Request) -> Response {
+async fn pass(
+    axum::extract::State(state): axum::extract::State<Arc<State>>,
+    request: Request,
+) -> Response {
+    if state.cut.load(Ordering::SeqCst) {
+        state.cuts.fetch_add(1, Ordering::SeqCst);
+        let broken = futures_util::stream::iter([Err::<&str, _>(std::io::Error::other("cut"))]);
+        return Response::new(Body::from_stream(broken));
+    }
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, LARGEST).await.unwrap();
     let name = name(&parts.headers, parts.method.as_str(), &body);
     let asked = format!("{} {}", parts.uri, String::from_utf8_lossy(&body));
     let mut headers = parts.headers;
     headers.remove(header::HOST);
-    let sent = client
-        .request(parts.method, format!("{target}{}", parts.uri))
+    let sent = state
+        .client
+        .request(parts.method, format!("{}{}", state.target, parts.uri))
         .headers(headers)
         .body(body)
         .send()
@@ -80,7 +114,7 @@ async fn pass(State((target, client, calls)): State<Shared>, request: Request) -
     headers.remove(header::TRANSFER_ENCODING);
     let length = headers.get(header::CONTENT_LENGTH).cloned();
     let body = answer.bytes().await.unwrap_or_default();
-    calls.lock().unwrap().push(Call {
+    state.calls.lock().unwrap().push(Call {
         name,
         asked,
         answered: String::from_utf8_lossy(&body[..body.len().min(4_096)]).into_owned(),

@@ -5,6 +5,7 @@ mod calls;
 mod client;
 mod command;
 mod imds;
+mod kill;
 mod stack;
 
 use std::{fs, path::Path};

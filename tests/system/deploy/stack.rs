@@ -93,6 +93,11 @@ impl Encoder {
         self.0.wait().unwrap();
     }
 
+    /// Whether it has ended.
+    pub(super) fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+
     /// Waits until it ends by itself.
     pub(super) fn wait(&mut self) -> ExitStatus {
         eventually("the encoder to end", || self.0.try_wait().unwrap())
@@ -368,6 +373,15 @@ impl Deployment {
 
     /// Runs the encoder as the instance would, with the environment that its user data writes.
     pub(super) async fn play(&self, instance: &str) -> Encoder {
+        self.play_with(instance, None).await
+    }
+
+    /// The same with a variable besides.
+    pub(super) async fn play_with(
+        &self,
+        instance: &str,
+        variable: Option<(&'static str, String)>,
+    ) -> Encoder {
         use aws_sdk_ec2::types::InstanceAttributeName;
         let found = self
             .ec2
@@ -389,6 +403,7 @@ impl Deployment {
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .envs(variables)
+            .envs(variable)
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", imds::start(instance))
