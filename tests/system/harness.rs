@@ -205,6 +205,16 @@ impl System {
         server.wait().unwrap();
     }
 
+    /// The server's process.
+    pub(crate) fn server_id(&self) -> u32 {
+        self.server.lock().unwrap().id()
+    }
+
+    /// An address of the API.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.api)
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

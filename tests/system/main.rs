@@ -21,6 +21,7 @@ mod kill;
 mod layout;
 mod lifecycle;
 mod limits;
+mod load;
 mod moov;
 mod notifications;
 mod readme;
