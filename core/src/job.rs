@@ -20,7 +20,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,7 @@ pub use state::{JobState, Stage, StateName};
 use crate::{
     error::{JobError, Warning},
     id::JobId,
+    lease::elapsed,
     money::JobCost,
     progress::Progress,
     sealed::SealedSecrets,
@@ -39,6 +40,9 @@ use crate::{
 
 /// The version of the stored record. A reader that finds a higher one leaves the record alone.
 pub const SCHEMA: u32 = 1;
+
+/// Beyond so long, prune is not late but was not there. It runs every minute, and a run that fails is followed by another.
+const PRUNE_LATE: Duration = Duration::from_mins(10);
 
 /// How many state changes a job remembers.
 ///
@@ -214,6 +218,25 @@ impl Job {
             .last()
             .and_then(|change| change.details.as_deref())
             .unwrap_or("")
+    }
+
+    /// For how long prune has left the job alone although there was something to do. Beyond some minutes, prune itself did not run: a
+    /// machine was off, a schedule stopped. That is no silence of the job's.
+    pub fn neglected(&self, now: Timestamp) -> Duration {
+        let due = match &self.state {
+            JobState::Pending { .. } => self.resend_at,
+            JobState::Running { lease, .. } => Some(lease.until),
+            JobState::Finished
+            | JobState::Error(_)
+            | JobState::Abandoned(_)
+            | JobState::Canceled => None,
+        };
+        let late = due.map_or(Duration::ZERO, |due| elapsed(now, due));
+        if late > PRUNE_LATE {
+            late
+        } else {
+            Duration::ZERO
+        }
     }
 
     fn record_change(&mut self, details: Option<String>, now: Timestamp) {

@@ -59,7 +59,8 @@ pub fn plan_prune(
     let mut holders = BTreeSet::new();
     let mut actions = Vec::new();
     for job in jobs {
-        if standstill.silence(job.heard_at, now) >= policy.abandon_after {
+        let silence = standstill.silence(job.heard_at, now);
+        if silence.saturating_sub(job.neglected(now)) >= policy.abandon_after {
             actions.push(PruneAction::Abandon(job.id.clone()));
             continue;
         }

@@ -166,7 +166,8 @@ fn kill(point: &'static str) {
 fn stop(point: &'static str) {
     let struck = Struck::at(point, Blow::Stopped);
     signal("-STOP", &struck.pid);
-    eventually("another encoder to do it", || struck.ended().then_some(()));
+    let what = format!("another encoder to do it, after one stopped at {point}");
+    eventually(&what, || struck.ended().then_some(()));
     let job = struck.system.job(&struck.id);
     struck.hold.let_go();
     signal("-CONT", &struck.pid);

@@ -230,7 +230,8 @@ impl Job {
     }
 
     fn abandon(&mut self, silence: Duration, now: Timestamp) -> Applied {
-        if self.state.ended() || elapsed(now, self.heard_at) < silence {
+        let silent = elapsed(now, self.heard_at).saturating_sub(self.neglected(now));
+        if self.state.ended() || silent < silence {
             return Applied::Ignored;
         }
         let hours = silence.as_secs_f64() / 3_600.0;
@@ -245,6 +246,7 @@ impl Job {
     fn resent(&mut self, now: Timestamp) -> Applied {
         match &self.state {
             JobState::Pending { .. } => {
+                self.heard_at = later(self.heard_at, self.neglected(now));
                 let pause = elapsed(now, self.heard_at).clamp(RESEND_AFTER, RESEND_AT_MOST);
                 self.resend_at = Some(later(now, pause));
                 Applied::Changed(vec![Effect::Enqueue {

@@ -298,7 +298,7 @@ fn what_may_pass_is_tried_again_after_a_growing_pause() {
         else {
             break;
         };
-        pauses.push(crate::lease::elapsed(until, now).as_secs());
+        pauses.push(elapsed(until, now).as_secs());
         now = until;
         change(&mut job, claim("a"), now);
     }

@@ -77,9 +77,11 @@ fn a_waiting_job_whose_message_may_be_lost_is_queued_again() {
 
 #[test]
 fn silence_of_nine_hours_ends_a_job_unless_the_fleet_is_paused() {
-    let job = job(&json!({}));
-    let jobs = [job.clone()];
     let late = at(9 * 3_600);
+    let mut job = job(&json!({}));
+    // Prune has sent messages all the time.
+    job.resend_at = Some(late);
+    let jobs = [job.clone()];
     assert_eq!(
         plan_prune(&jobs, &[], &Standstill::default(), &policy(), late),
         [PruneAction::Abandon(job.id.clone())]
@@ -105,6 +107,19 @@ fn silence_of_nine_hours_ends_a_job_unless_the_fleet_is_paused() {
         [PruneAction::Resend(job.id.clone())],
         "the clock stood still for a second more than an hour"
     );
+}
+
+#[test]
+fn silence_while_prune_did_not_run_ends_no_job() {
+    let still = Standstill::default();
+    let mut job = job(&json!({}));
+    let tomorrow = at(24 * 3_600);
+    job.resend_at = Some(at(120));
+    let plan = |job: &Job| plan_prune(std::slice::from_ref(job), &[], &still, &policy(), tomorrow);
+    assert_eq!(plan(&job), [PruneAction::Resend(job.id.clone())]);
+    // It ran for ten hours before that.
+    job.resend_at = Some(at(10 * 3_600));
+    assert_eq!(plan(&job), [PruneAction::Abandon(job.id.clone())]);
 }
 
 #[test]

@@ -190,3 +190,31 @@ async fn an_instance_that_never_came_up_is_ended() {
     prune(&backend, &fleet, &POLICY, at(600)).await.unwrap();
     assert_eq!(*fleet.0.lock().unwrap(), ["i-1".parse().unwrap()]);
 }
+
+/// A day in seconds.
+const DAY: i64 = 86_400;
+
+#[tokio::test]
+async fn a_day_without_prune_gives_up_no_job() {
+    for claimed in [false, true] {
+        let (backend, id) = side().await;
+        if claimed {
+            claim(&backend, &id, at(0)).await;
+        }
+        // The machine is off for a day; then prune runs each minute as ever, but no encoder takes the job.
+        let hours = |hours: i64| DAY + hours * 3_600;
+        for now in (DAY..hours(8)).step_by(60) {
+            prune(&backend, &Ended::default(), &POLICY, at(now))
+                .await
+                .unwrap();
+        }
+        assert_eq!(state(&backend, &id).await, StateName::Pending);
+        assert!(!backend.job_queue.is_empty());
+        for now in (hours(8)..hours(10)).step_by(60) {
+            prune(&backend, &Ended::default(), &POLICY, at(now))
+                .await
+                .unwrap();
+        }
+        assert_eq!(state(&backend, &id).await, StateName::Abandoned);
+    }
+}

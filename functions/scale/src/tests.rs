@@ -339,3 +339,19 @@ async fn what_encoders_learned_of_work_is_kept_when_they_are_gone() {
     let (record, _) = backend.store.fleet().await.unwrap();
     assert_eq!(record.work, Some(work));
 }
+
+#[tokio::test]
+async fn a_day_without_scale_is_caught_up_with_by_one_run() {
+    let backend = with_jobs(3).await;
+    let cloud = Cloud::default();
+    scale(&backend, &cloud, &settings(), at(0)).await.unwrap();
+    let before = cloud.machines().await.unwrap();
+    assert!(!before.is_empty());
+    // A day later nothing is left of what was launched then, and nobody wrote that down.
+    cloud.end_all();
+    let late = scale(&backend, &cloud, &settings(), at(86_400))
+        .await
+        .unwrap();
+    // One to begin with: those of yesterday never came up, as far as anybody knows.
+    assert_eq!(late.launched, 1, "{late:?}");
+}
