@@ -86,13 +86,12 @@ pub fn plan_prune(
             && elapsed(now, instance.beat_at) >= policy.silence
             && !holders.contains(&instance.id)
     };
-    actions.extend(
-        instances
-            .iter()
-            .filter(dead)
-            .map(|instance| PruneAction::Terminate(instance.id.clone())),
-    );
-    actions
+    // The dead come first: a process that stands still may hold what the other repairs wait for.
+    let ends = instances
+        .iter()
+        .filter(dead)
+        .map(|instance| PruneAction::Terminate(instance.id.clone()));
+    ends.chain(actions).collect()
 }
 
 /// Plans the end of instances that were launched and never came up: they cost money and hold a place for ever.

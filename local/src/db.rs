@@ -22,8 +22,9 @@ use crate::LocalError;
 /// Migrations, oldest first; the database's `user_version` counts those that were made.
 const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
 
-/// How long a process waits for another one's transaction.
-const BUSY: Duration = Duration::from_secs(30);
+/// How long a process waits for another one's transaction. One lasts milliseconds; beyond this, a process stands still in the
+/// middle of its own, and prune, which ends it, must not wait for it either.
+const BUSY: Duration = Duration::from_secs(10);
 
 /// Pause after each transaction, in which another process can begin its own.
 const TURN: Duration = Duration::from_micros(200);
