@@ -94,6 +94,23 @@ async fn submit(system: &System, out: &Path, count: usize) -> Vec<String> {
     submitting.buffer_unordered(8).collect().await
 }
 
+/// A job that has not finished.
+fn not_done(system: &System) -> Value {
+    let states = [
+        "PENDING",
+        "DOWNLOADING",
+        "ENCODING",
+        "UPLOADING",
+        "ERROR",
+        "ABANDONED",
+    ];
+    let first = |state| {
+        let (_, page) = system.http("GET", &format!("/v1/jobs?limit=1&state={state}"), None);
+        page["data"].get(0).cloned()
+    };
+    states.into_iter().find_map(first).unwrap_or_default()
+}
+
 /// Waits until there are so many outputs. What was in use when a fifth of them was there.
 async fn outputs(system: &System, out: &Path, count: usize) -> (u64, usize) {
     let mut early = None;
@@ -112,7 +129,11 @@ async fn outputs(system: &System, out: &Path, count: usize) -> (u64, usize) {
         if done > last {
             (last, moved) = (done, Instant::now());
         }
-        assert!(moved.elapsed() < STALL, "{done} of {count} jobs are done");
+        assert!(
+            moved.elapsed() < STALL,
+            "{done} of {count} jobs are done; one that is not: {:#}",
+            not_done(system)
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -105,22 +105,17 @@ fn value<'a>(options: &'a [Pair], names: &[&str]) -> Option<&'a str> {
 fn scaled_height(graph: &str) -> Option<u32> {
     let (_, arguments) = graph.split_once("scale=")?;
     let arguments = arguments.trim_start_matches(['\'', '"']);
-    let numbers = |text: &str| -> Vec<u32> {
-        text.split(|letter: char| !letter.is_ascii_digit())
-            .filter_map(|digits| digits.parse().ok())
-            .filter(|number| (100..=8_640).contains(number))
-            .collect()
-    };
     let (width, height) = arguments.split_once(':').unwrap_or((arguments, ""));
-    let height = height
-        .split([',', ';'])
-        .next()
-        .map(numbers)
-        .unwrap_or_default();
-    let all = numbers(arguments);
-    height
-        .first()
-        .or_else(|| all.first().filter(|_| numbers(width).is_empty()))
-        .copied()
-        .or_else(|| numbers(width).first().map(|width| width * 9 / 16))
+    let own = height.split([',', ';']).next().and_then(lines);
+    own.or_else(|| match lines(width) {
+        Some(width) => Some(width * 9 / 16),
+        None => lines(arguments),
+    })
+}
+
+/// The first number that can be that of a picture's lines or columns.
+fn lines(text: &str) -> Option<u32> {
+    text.split(|letter: char| !letter.is_ascii_digit())
+        .filter_map(|digits| digits.parse().ok())
+        .find(|number| (100..=8_640).contains(number))
 }
