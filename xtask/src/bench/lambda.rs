@@ -53,7 +53,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<String> {
          | the same of submit | {:.1} ms |\n\
          | … as a ratio | {:.2} |\n\
          | CPU of one `POST /v1/jobs` to a warm submit, all calls of services with it | {:.2} ms |\n\
-         | zip of submit | {:.2} MB |\n",
+         | zip of submit | {:.2} MiB |\n",
         millis(empty_start),
         millis(submit_start),
         submit_start.as_secs_f64() / empty_start.as_secs_f64(),
@@ -133,7 +133,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// Size of the zip of one program, in megabytes.
+/// Size of the zip of one program, in MiB.
 fn zip_bytes(program: &Path) -> Result<f64> {
     let file: PathBuf = program.with_extension("zip");
     crate::dist::zip(program, &file, false)?;
