@@ -268,13 +268,10 @@ pub(crate) struct DeployArgs {
 }
 
 impl DeployArgs {
-    /// The processor that functions and encoders are built for.
-    pub(crate) fn architecture(&self) -> &str {
-        let given = self
-            .parameters
-            .iter()
-            .find_map(|one| one.strip_prefix("Architecture="));
-        given.unwrap_or("x86_64")
+    /// The processor that functions and encoders are to run on, if it is given.
+    pub(crate) fn architecture(&self) -> Option<&str> {
+        let mut given = self.parameters.iter();
+        given.find_map(|one| one.strip_prefix("Architecture="))
     }
 }
 

@@ -86,7 +86,6 @@ impl Package {
 }
 
 async fn deploy(args: &DeployArgs, name: &str, output: Output) -> Result<(), Failure> {
-    let package = Package::find(&args.dist, args.architecture())?;
     if !args.template.is_file() {
         return Err(
             Failure::usage(format!("there is no {}", args.template.display()))
@@ -94,8 +93,13 @@ async fn deploy(args: &DeployArgs, name: &str, output: Output) -> Result<(), Fai
         );
     }
     let sdk = load_config().await;
-    // An instance of the new version may be launched at any moment of an update: its package comes first.
     let before = find(&sdk, name).await?;
+    // What is not given stays as it is.
+    let kept = before.as_ref();
+    let kept = kept.and_then(|stack| stack.parameters.get("Architecture"));
+    let architecture = args.architecture().or(kept.map(String::as_str));
+    let package = Package::find(&args.dist, architecture.unwrap_or("x86_64"))?;
+    // An instance of the new version may be launched at any moment of an update: its package comes first.
     if let Some(stack) = &before {
         package.upload(&sdk, stack).await?;
     }
@@ -110,7 +114,7 @@ async fn deploy(args: &DeployArgs, name: &str, output: Output) -> Result<(), Fai
         .arg(format!("EncoderPackageKey={}", package.key()))
         .arg(format!("EncoderPackageSha256={}", package.sha256))
         .args(&args.parameters);
-    run_sam(&mut sam)?;
+    run_sam(&mut sam, &sdk)?;
     let stack = find(&sdk, name)
         .await?
         .context("the stack is not there although sam has deployed it")?;
@@ -150,8 +154,12 @@ pub(crate) fn no_stack(name: &str) -> Failure {
     .hint("`nommer deploy` makes it; --stack names another")
 }
 
-fn run_sam(sam: &mut Command) -> Result<(), Failure> {
+/// Runs `sam` in the region that everything else here is done in: it does not look for one where the SDK does.
+fn run_sam(sam: &mut Command, sdk: &SdkConfig) -> Result<(), Failure> {
     sam.env("SAM_CLI_TELEMETRY", "0");
+    if let Some(region) = sdk.region() {
+        sam.args(["--region", region.as_ref()]);
+    }
     let ended = sam.status().map_err(|_missing| {
         Failure::usage("the AWS SAM CLI is not installed")
             .hint("`pip install aws-sam-cli` installs it")

@@ -47,7 +47,8 @@ pub(super) async fn run(name: &str, yes: bool, output: Output) -> Result<(), Fai
         output.note(format!("ended {ended} instances"));
     }
     let mut sam = Command::new("sam");
-    run_sam(sam.args(["delete", "--no-prompts", "--stack-name", name]))?;
+    sam.args(["delete", "--no-prompts", "--stack-name", name]);
+    run_sam(&mut sam, &sdk)?;
     // A run of scale that was on its way before the pause may have launched one more.
     end_instances(&sdk, &stack).await?;
     output.note(format!(

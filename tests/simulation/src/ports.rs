@@ -139,13 +139,16 @@ impl SimStore {
 
     /// What a planted bug makes of a job that is written over `old`.
     fn miswrite(&self, old: &Job, job: &mut Job) {
+        // In every write: an encoder writes over what it has seen, which was counted.
+        if self.has(Mutant::AttemptsUncounted) {
+            job.attempts = old.attempts;
+        }
         if job.epoch > old.epoch
             && let Some(lease) = job.state.lease()
         {
             let mut claimed = self.claimed.lock().expect("no holder panics");
             claimed.insert(job.id.clone(), lease.token.clone());
             match self.process.world.mutant {
-                Some(Mutant::AttemptsUncounted) => job.attempts = old.attempts,
                 Some(Mutant::SameEpoch) if old.epoch > 0 => {
                     job.epoch = old.epoch;
                     if let JobState::Running { lease, .. } = &mut job.state {

@@ -41,7 +41,6 @@ fn run(folder: &Path, words: &[&str]) -> Output {
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .env("AWS_REGION", REGION)
-        .env("AWS_DEFAULT_REGION", REGION)
         .env("AWS_ENDPOINT_URL", ministack().url())
         .env("AWS_ENDPOINT_URL_EC2", moto().url())
         .output()
@@ -125,8 +124,17 @@ async fn a_stack_is_deployed_told_of_and_destroyed_with_its_instances() {
 }
 
 #[test]
-fn a_checkout_without_packages_is_refused_before_anything_is_made() {
+fn a_checkout_without_template_or_packages_is_refused_before_anything_is_made() {
     let folder = tempfile::tempdir().unwrap();
+    let refused = run(folder.path(), &["deploy"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("infra/template.yaml"),
+        "{}",
+        said(&refused)
+    );
+    let folder = checkout();
+    fs::remove_file(folder.path().join("dist")).unwrap();
     let refused = run(folder.path(), &["deploy"]);
     assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
     assert!(
