@@ -8,7 +8,11 @@ mod imds;
 mod kill;
 mod stack;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -126,6 +130,44 @@ async fn a_job_outlives_its_encoder() {
     assert_eq!(job["state"], "FINISHED", "{job:#}");
     assert_eq!(job["attempts"], 2, "{job:#}");
     stack.assert_no_unfinished_uploads().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_is_taken_away_gives_its_job_back_within_seconds_and_uncounted() {
+    let stack = Deployment::new(&[]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let clip = folder.path().join("in.mp4");
+    make_clip(&clip, 30, "640x360");
+    let source = stack.upload("in.mp4", &clip).await;
+    let slow =
+        json!([{"outfile_options": [["vcodec", "libx264"], ["preset", "veryslow"], ["f", "mp4"]]}]);
+    let job = json!({"source_path": source, "dest_path": stack.media("out.mp4"), "job_options": {"options": slow}});
+    let (status, answer) = stack.http("POST", "/v1/jobs", Some(&job));
+    assert_eq!(status, 201, "{answer}");
+    let id = answer["id"].as_str().unwrap().to_owned();
+    let instance = stack.launched(1).await.remove(0);
+    let mut encoder = stack.play(&instance).await;
+    eventually("the job to be encoded", || {
+        (stack.job(&id)["state"] == "ENCODING").then_some(())
+    });
+    encoder.give_notice();
+    let given = Instant::now();
+    let job = eventually("the job to be given back", || {
+        let job = stack.job(&id);
+        (job["state"] == "PENDING").then_some(job)
+    });
+    // EC2 leaves two minutes.
+    assert!(
+        given.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        given.elapsed()
+    );
+    assert_eq!(job["attempts"], 0, "{job:#}");
+    assert!(
+        job["events"].to_string().contains("gave the job back"),
+        "{job:#}"
+    );
+    assert!(encoder.wait().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

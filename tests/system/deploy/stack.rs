@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use super::imds;
+use super::imds::{self, Notice};
 use crate::{
     emulator::{ministack, moto},
     harness::{LIMIT, bins, eventually, output_of, repository},
@@ -85,12 +85,17 @@ pub(super) struct Deployment {
 }
 
 /// An encoder process in the place of an instance. Killed when dropped.
-pub(super) struct Encoder(Child);
+pub(super) struct Encoder(Child, Notice);
 
 impl Encoder {
     pub(super) fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
+    }
+
+    /// EC2 says that it takes the instance away.
+    pub(super) fn give_notice(&self) {
+        self.1.give();
     }
 
     /// Whether it has ended.
@@ -399,6 +404,7 @@ impl Deployment {
             .map(|(name, value)| (name, value.trim_matches('\'')));
         let program: PathBuf = bins().join("nommer-encoder");
         let work = tempfile::tempdir().unwrap().keep();
+        let notice = Notice::default();
         let child = Command::new(program)
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
@@ -406,12 +412,15 @@ impl Deployment {
             .envs(variable)
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", imds::start(instance))
+            .env(
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+                imds::start(instance, &notice),
+            )
             .arg("--work-dir")
             .arg(work)
             .spawn()
             .unwrap();
-        Encoder(child)
+        Encoder(child, notice)
     }
 }
 
