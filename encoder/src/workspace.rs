@@ -85,7 +85,8 @@ fn wipe_if_dead(folder: &Path) {
     let Ok(file) = File::open(folder.join(LOCK)) else {
         return;
     };
-    if Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok() {
+    // Held until it is gone, so that nobody takes it in between.
+    if let Ok(_held) = Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         tracing::info!(folder = %folder.display(), "wiping the work folder of a dead encoder");
         if let Err(error) = fs::remove_dir_all(folder) {
             tracing::warn!(folder = %folder.display(), %error, "the folder stays for now");

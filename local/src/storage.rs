@@ -10,7 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg, OFlag},
+};
 use nommer_core::{
     address::NetworkRules,
     moov::Segment,
@@ -219,16 +222,7 @@ fn stage(destination: PathBuf, from: &Path, segments: &[Segment]) -> io::Result<
     let folder = destination.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(folder)?;
     sweep(folder);
-    let part = folder.join(format!(
-        "{PART_PREFIX}{}{PART_SUFFIX}",
-        Uuid::new_v4().simple()
-    ));
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&part)?;
-    let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock)
-        .map_err(|(_, error)| io::Error::from(error))?;
+    let (part, lock) = new_part(folder)?;
     // From here on the part is removed if anything fails.
     let staged = StagedFile {
         part,
@@ -257,6 +251,25 @@ fn stage(destination: PathBuf, from: &Path, segments: &[Segment]) -> io::Result<
     Ok(staged)
 }
 
+/// A new part that is locked. Somebody who sweeps may find it in the moment before that, and take it for a dead one's.
+fn new_part(folder: &Path) -> io::Result<(PathBuf, Flock<File>)> {
+    loop {
+        let part = folder.join(format!(
+            "{PART_PREFIX}{}{PART_SUFFIX}",
+            Uuid::new_v4().simple()
+        ));
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&part)?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) if lock.metadata()?.nlink() > 0 => return Ok((part, lock)),
+            Ok(_) | Err((_, Errno::EWOULDBLOCK)) => {}
+            Err((_, error)) => return Err(error.into()),
+        }
+    }
+}
+
 /// Removes parts whose writers are dead.
 fn sweep(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else {
@@ -270,7 +283,8 @@ fn sweep(folder: &Path) {
         let Ok(file) = File::open(&path) else {
             continue;
         };
-        if Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok() {
+        // Held until it is removed, so that nobody takes it in between.
+        if let Ok(_held) = Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             // If it cannot be removed now, the next writer tries again.
             fs::remove_file(&path).ok();
         }
