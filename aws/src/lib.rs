@@ -4,6 +4,7 @@
 //! prune need it. Retries and time limits are the SDK's, set once in [`load_config`]; nothing here waits without end.
 
 mod config;
+mod connections;
 pub mod environment;
 pub mod event;
 #[cfg(test)]

@@ -19,6 +19,7 @@ use aws_sdk_s3::{
 use nommer_core::uri::MediaUri;
 
 use super::fault::S3Fault;
+use crate::connections::Connections;
 pub(super) use transport::{endpoint, time_for, within};
 
 /// Where a bucket without a region of its own is looked for first.
@@ -46,7 +47,7 @@ struct Buckets {
 
 impl Clients {
     pub(super) fn new(sdk: &SdkConfig) -> Self {
-        let http = sdk.http_client().unwrap_or_else(transport::shared);
+        let http = sdk.http_client().unwrap_or_else(Connections::shared);
         let endpoint = endpoint(sdk);
         let builder = Builder::from(sdk)
             .region(first_region(sdk))

@@ -17,7 +17,8 @@ use nommer_submit::{Submit, router};
 
 use crate::gateway::{Gate, behind_gateway};
 
-#[tokio::main]
+// One request at a time: threads would only wake each other.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     lambda_http::tracing::init_default_subscriber();
     let environment = Environment::read()?;

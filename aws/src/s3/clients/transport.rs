@@ -1,14 +1,9 @@
-//! How requests travel: one pool of connections, the endpoint, and how long one may take. No request is made here.
+//! How requests travel: the endpoint, and how long one may take. No request is made here.
 
 use std::time::Duration;
 
 use aws_config::{SdkConfig, timeout::TimeoutConfig};
-use aws_sdk_s3::config::{Builder, RuntimeComponents, SharedHttpClient};
-use aws_smithy_http_client::{
-    ConnectorBuilder,
-    proxy::ProxyConfig,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
+use aws_sdk_s3::config::Builder;
 use aws_types::service_config::ServiceConfigKey;
 
 /// Longest wait for the answer to a request that is sent.
@@ -16,18 +11,6 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// Slowest way on which a body still gets through, in bytes a second: four at a time need one megabit.
 const SLOWEST: u64 = 32 * 1_024;
-
-/// Connections that all clients share: made as the SDK makes one for each client, proxies of the environment included.
-pub(super) fn shared() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
-        let mut connector =
-            ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-        connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        connector.set_proxy_config(Some(ProxyConfig::from_env()));
-        connector.build()
-    })
-}
 
 /// The endpoint that the configuration names for S3, or else for all services. Buckets there are in the path: its name has no
 /// subdomains.
