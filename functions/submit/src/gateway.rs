@@ -12,10 +12,10 @@ use tower::util::MapRequest;
 pub(crate) use caller::Gate;
 
 /// The routes as a Lambda behind API Gateway serves them.
-pub(crate) fn behind_gateway(
-    routes: Router,
-    gate: Gate,
-) -> MapRequest<Router, fn(Request) -> Request> {
+pub(crate) type Routes = MapRequest<Router, fn(Request) -> Request>;
+
+/// Puts the routes behind API Gateway.
+pub(crate) fn behind_gateway(routes: Router, gate: Gate) -> Routes {
     let guarded = routes.layer(middleware::from_fn_with_state(gate, caller::guard));
     MapRequest::new(guarded, stage::without_stage)
 }

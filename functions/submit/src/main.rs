@@ -4,7 +4,7 @@ mod gateway;
 
 use std::sync::Arc;
 
-use lambda_http::Error;
+use lambda_http::{Error, Request, service_fn};
 use nommer_aws::{
     Aws, Environment, EventSignal,
     environment::{optional, required},
@@ -14,13 +14,38 @@ use nommer_core::{
     uri::UriRules,
 };
 use nommer_submit::{Submit, router};
+use tokio::{runtime::Handle, sync::watch};
+use tower::ServiceExt as _;
 
-use crate::gateway::{Gate, behind_gateway};
+use crate::gateway::{Gate, Routes, behind_gateway};
 
 // One request at a time: threads would only wake each other.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     lambda_http::tracing::init_default_subscriber();
+    // The first question for work goes out beside this, not after it. What cannot be made ends the program, as if it came first.
+    let making = tokio::task::spawn_blocking(|| Handle::current().block_on(routes()));
+    let (told, ready) = watch::channel(None);
+    let make = async move {
+        told.send_replace(Some(making.await??));
+        std::future::pending().await
+    };
+    let answer = move |request: Request| {
+        let mut ready = ready.clone();
+        async move {
+            let routes = ready.wait_for(Option::is_some).await?.clone();
+            let routes = routes.ok_or("there are no routes")?;
+            Ok::<_, Error>(routes.oneshot(request).await?)
+        }
+    };
+    tokio::select! {
+        served = lambda_http::run(service_fn(answer)) => served,
+        failed = make => failed,
+    }
+}
+
+/// What answers requests, from what the environment says. Nothing is asked of AWS yet.
+async fn routes() -> Result<Routes, Error> {
     let environment = Environment::read()?;
     let config = nommer_aws::load_config().await;
     let bus = required("NOMMER_EVENT_BUS")?;
@@ -35,7 +60,7 @@ async fn main() -> Result<(), Error> {
         signed: optional("NOMMER_API_AUTHORIZATION").as_deref() != Some("NONE"),
         anonymous_legacy: environment.settings.legacy.allow_anonymous,
     };
-    lambda_http::run(behind_gateway(router(Arc::new(submit)), gate)).await
+    Ok(behind_gateway(router(Arc::new(submit)), gate))
 }
 
 /// What jobs may ask for. No file of any machine is served.
