@@ -24,7 +24,7 @@ const FUNCTIONS: [&str; 4] = ["submit", "scale", "prune", "state-change"];
 const GLIBC: (u32, u32) = (2, 34);
 
 /// Largest zip of submit, in bytes: it is loaded on every cold start.
-pub(crate) const SUBMIT_LIMIT: u64 = 4_000_000;
+const SUBMIT_LIMIT: u64 = 4_000_000;
 
 /// How hard zips are packed. Above 9 Zopfli does it, in as many rounds as there are above 9: slow to pack, as quick as ever to unpack.
 const PACKED: i64 = 12;

@@ -62,9 +62,9 @@ impl Runtime {
         self.address.to_string()
     }
 
-    /// Gives no requests from now on, and forgets who asked.
-    pub(super) fn hold(&self) {
-        *self.work.left.lock().expect("no holder panics") = 0;
+    /// Gives so many requests from now on, and forgets who asked.
+    pub(super) fn hold(&self, requests: u32) {
+        *self.work.left.lock().expect("no holder panics") = requests;
         while self.polls.try_recv().is_ok() {}
     }
 
