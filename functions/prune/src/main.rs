@@ -19,7 +19,7 @@ struct Context {
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
+    nommer_aws::log_to_lambda();
     let environment = Environment::read()?;
     let config = nommer_aws::load_config().await;
     let context = Arc::new(Context {

@@ -11,7 +11,7 @@ use nommer_state_change::StateChange;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
+    nommer_aws::log_to_lambda();
     let environment = Environment::read()?;
     let aws = Arc::new(Aws::new(&nommer_aws::load_config().await, &environment));
     let state_change = Arc::new(StateChange {

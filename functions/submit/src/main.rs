@@ -22,7 +22,7 @@ use crate::gateway::{Gate, Routes, behind_gateway};
 // One request at a time: threads would only wake each other.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    lambda_http::tracing::init_default_subscriber();
+    nommer_aws::log_to_lambda();
     // The first question for work goes out beside this, not after it. What cannot be made ends the program, as if it came first.
     let making = tokio::task::spawn_blocking(|| Handle::current().block_on(routes()));
     let (told, ready) = watch::channel(None);
