@@ -4,11 +4,13 @@
 //! |---|---|---|---|---|
 //! | job | `JOB#id` | `JOB` | `UNFINISHED` or the state / id | `JOBS` / id |
 //! | its external id | `JOB#id` | `EXTERNAL` | | `EXTERNAL#value` / id |
+//! | its owner | `JOB#id` | `OWNER` | | `OWNER#key` / id |
 //! | notification | `JOB#id` | `NOTIFICATION#sequence` | while due: `DUE` / time | |
 //! | destination of a live job | `DESTINATION#hash` | `DESTINATION` | | |
 //! | idempotency key | `KEY#key` | `KEY` | | |
 //! | fleet's record | `FLEET` | `FLEET` | | |
 //! | instance | `INSTANCES` | id | | |
+//! | API key | `API_KEYS` | id | | |
 //!
 //! Scale and prune read `UNFINISHED` alone, so what has ended costs them nothing. Indexes lag behind the table by moments: what they
 //! say is a hint, and every write checks the table itself. A partition of an index takes 1,000
@@ -21,6 +23,7 @@ mod create;
 mod fleet;
 pub(crate) mod item;
 mod jobs;
+mod keys;
 mod list;
 mod notifications;
 mod query;

@@ -1,9 +1,13 @@
 //! The command line: words, flags and their help. Parsing only.
 
+mod keys;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+
+pub(crate) use keys::{KeysCommand, NewKeyArgs, WebhooksCommand};
 
 /// Encode video on this machine or on your own AWS account.
 ///
@@ -73,6 +77,17 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<FleetCommand>,
     },
+
+    /// Make, list and revoke API keys.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  nommer keys create web --scope submit --scope read --queued-jobs 50\n  nommer keys list\n  nommer keys revoke key_0123456789abcdef"
+    )]
+    Keys(KeysCommand),
+
+    /// Look at deliveries of notifications, and deliver them again.
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
 
     /// Estimate the time and the price of a job without running it.
     #[command(
@@ -195,6 +210,10 @@ pub(crate) struct SubmitArgs {
     /// End the job when it has cost more US dollars than this.
     #[arg(long, value_name = "USD")]
     pub(crate) max_cost: Option<f64>,
+
+    /// Only check the job and estimate what it takes.
+    #[arg(long, conflicts_with = "wait")]
+    pub(crate) dry_run: bool,
 
     /// Stay until the job has ended; exit with 5 if it ended badly.
     #[arg(short, long)]
@@ -325,6 +344,11 @@ pub(crate) enum JobsCommand {
     },
     /// Follow one job until it has ended.
     Watch {
+        /// Its id.
+        id: String,
+    },
+    /// Submit a job that ended badly once more, as a new job.
+    Retry {
         /// Its id.
         id: String,
     },

@@ -3,8 +3,9 @@
 use anyhow::{Context as _, anyhow};
 use nommer_aws::{ApiSigner, load_config};
 use nommer_core::{
-    api::{DeliveryView, EncoderView, Estimate, FleetView, JobView, Page, Problem},
+    api::{DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page, Problem},
     job::StateName,
+    secret::Secret,
 };
 use reqwest::{
     Body, Client as Http, Request, RequestBuilder, Response, StatusCode, header::HeaderName,
@@ -21,6 +22,8 @@ pub(crate) struct Client {
     api: String,
     /// For a deployed stack.
     signer: Option<ApiSigner>,
+    /// For a system that asks for keys.
+    key: Option<Secret>,
 }
 
 impl Client {
@@ -44,6 +47,7 @@ impl Client {
             http: http.context("prepare the HTTP client")?,
             api,
             signer: None,
+            key: own_key(),
         })
     }
 
@@ -56,15 +60,30 @@ impl Client {
             Failure::from(anyhow!("stack {name} is {} and has no API", stack.status))
                 .hint("`nommer deploy status` says more")
         })?;
+        // A stack that asks for keys takes no signatures.
+        let asks = stack.parameters.get("ApiAuthorization");
+        let key = own_key().filter(|_| asks.is_some_and(|asks| asks == "KEY"));
         Ok(Self {
             http: Http::builder().build().context("prepare the HTTP client")?,
             api: api.trim_end_matches('/').to_owned(),
-            signer: Some(ApiSigner::new(&sdk).map_err(anyhow::Error::from)?),
+            signer: if key.is_none() {
+                Some(ApiSigner::new(&sdk).map_err(anyhow::Error::from)?)
+            } else {
+                None
+            },
+            key,
         })
     }
 
     pub(crate) async fn submit(&self, body: &Value) -> Result<JobView, Failure> {
         self.json(self.http.post(self.url("/v1/jobs")).json(body))
+            .await
+    }
+
+    /// Has a request checked and estimated, and no more.
+    pub(crate) async fn dry_run(&self, body: &Value) -> Result<DryRun, Failure> {
+        let request = self.http.post(self.url("/v1/jobs"));
+        self.json(request.query(&[("dry_run", true)]).json(body))
             .await
     }
 
@@ -114,6 +133,11 @@ impl Client {
         .await
     }
 
+    pub(crate) async fn retry(&self, id: &str) -> Result<JobView, Failure> {
+        let path = format!("/v1/jobs/{}/retry", segment(id));
+        self.json(self.http.post(self.url(&path))).await
+    }
+
     pub(crate) async fn delete(&self, id: &str) -> Result<(), Failure> {
         self.send(
             self.http
@@ -130,6 +154,11 @@ impl Client {
                 .query(&[("job_id", id)]),
         )
         .await
+    }
+
+    pub(crate) async fn redeliver(&self, id: &str) -> Result<DeliveryView, Failure> {
+        let path = format!("/v1/webhook-deliveries/{}/redeliver", segment(id));
+        self.json(self.http.post(self.url(&path))).await
     }
 
     pub(crate) async fn fleet(&self) -> Result<FleetView, Failure> {
@@ -170,6 +199,10 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let request = match &self.key {
+            Some(key) => request.bearer_auth(key.expose()),
+            None => request,
+        };
         let mut request = request.build().context("write the request")?;
         if let Some(signer) = &self.signer {
             sign(&mut request, signer).await?;
@@ -201,6 +234,12 @@ impl Client {
             "start a system on this machine with `nommer dev`, or name one with --api or --stack"
         })
     }
+}
+
+/// The API key of whoever calls, from `NOMMER_API_KEY`: in the arguments everybody on the machine could read it.
+fn own_key() -> Option<Secret> {
+    let key = std::env::var("NOMMER_API_KEY").ok();
+    key.filter(|key| !key.is_empty()).map(Secret::new)
 }
 
 /// Adds the signature. Everything that the request says is covered by it.

@@ -23,7 +23,7 @@ use nommer_local::{Local, LocalSignal, ProcessFleet, ServerLock};
 use nommer_prune::prune;
 use nommer_scale::scale;
 use nommer_state_change::StateChange;
-use nommer_submit::{Submit, router};
+use nommer_submit::{Access, Allowances, Submit, router};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -240,6 +240,11 @@ impl System {
             signal: self.signal.clone(),
             rules: self.rules.clone(),
             settings: self.settings.clone(),
+            access: Access {
+                keys_required: self.settings.server.require_key,
+                anonymous_legacy: false,
+            },
+            allowances: Allowances::default(),
         });
         let address = listener
             .local_addr()

@@ -52,6 +52,15 @@ pub(crate) async fn run(
             let job = until_ended(client, id, output).await?;
             conclude(&job, output)
         }
+        JobsCommand::Retry { id } => {
+            let job = client.retry(id).await?;
+            if output.json {
+                return Ok(output.json(&job)?);
+            }
+            output.data(&job.id);
+            output.note(format!("follow it with: nommer jobs watch {}", job.id));
+            Ok(())
+        }
         JobsCommand::Cancel { id } => {
             let job = client.cancel(id).await?;
             if output.json {

@@ -14,6 +14,7 @@ mod failure;
 mod fleet;
 mod guard;
 mod jobs;
+mod keys;
 mod migrate;
 mod options;
 mod output;
@@ -22,6 +23,7 @@ mod simulate;
 mod submit;
 mod tracing;
 mod watch;
+mod webhooks;
 
 use std::process::ExitCode;
 

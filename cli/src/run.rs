@@ -10,9 +10,9 @@ use crate::{
     config::Config,
     deploy, dev, doctor, encode, encoder, estimate,
     failure::Failure,
-    fleet, jobs, migrate, options,
+    fleet, jobs, keys, migrate, options,
     output::{self, Output, table},
-    simulate, submit, tracing,
+    simulate, submit, tracing, webhooks,
 };
 
 /// Runs one command.
@@ -42,6 +42,10 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             Command::Fleet { command } => {
                 fleet::run(command.as_ref(), &client().await?, output).await
             }
+            Command::Keys(command) => {
+                Box::pin(keys::run(&command, &cli.common, &config, output)).await
+            }
+            Command::Webhooks(command) => webhooks::run(&command, &client().await?, output).await,
             Command::Estimate(args) => {
                 estimate::run(&args, &config, &client().await?, output).await
             }

@@ -8,12 +8,26 @@ use crate::{
     client::Client,
     config::address,
     failure::Failure,
+    fleet::usd,
     output::Output,
     watch::{conclude, until_ended},
 };
 
 pub(crate) async fn run(args: &SubmitArgs, client: &Client, output: Output) -> Result<(), Failure> {
-    let job = client.submit(&body(args)?).await?;
+    let body = body(args)?;
+    if args.dry_run {
+        let checked = client.dry_run(&body).await?;
+        if output.json {
+            return Ok(output.json(&checked)?);
+        }
+        let (usd, passes) = (usd(checked.estimate.usd), checked.passes.len());
+        output.data(format!("{} -> {}", checked.source_path, checked.dest_path));
+        output.note(format!(
+            "it would be taken: {passes} passes, {usd}; nothing was submitted"
+        ));
+        return Ok(());
+    }
+    let job = client.submit(&body).await?;
     if args.wait {
         output.note(&job.id);
         let job = until_ended(client, job.id.as_str(), output).await?;

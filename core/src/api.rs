@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{JobError, Warning},
-    id::{InstanceId, JobId},
+    id::{InstanceId, JobId, KeyId},
     job::{Job, Output, StateChange, StateName},
     lease::elapsed,
     notify::Notification,
     progress::Progress,
+    spec::{JobSpec, PassSpec},
 };
 
 /// A job as callers see it.
@@ -33,6 +34,12 @@ pub struct JobView {
     pub attempts: u32,
     /// Number of the last state change.
     pub sequence: u64,
+    /// The API key that submitted it; absent if the operator did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<KeyId>,
+    /// The job that this one repeats, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<JobId>,
     /// The caller's own name for it.
     pub external_id: Option<String>,
     /// The caller's free text.
@@ -122,6 +129,8 @@ impl JobView {
             state_details: job.state_details().to_owned(),
             attempts: job.attempts,
             sequence: job.sequence,
+            owner: job.owner.clone(),
+            retry_of: job.retry_of.clone(),
             external_id: job.spec.external_id.clone(),
             metadata: job.spec.metadata.clone(),
             source_path: job.spec.source_path.redacted(),
@@ -145,6 +154,34 @@ impl JobView {
             started_at: job.started_at,
             finished_at: job.ended_at,
             events: job.history.clone(),
+        }
+    }
+}
+
+/// What a request would become, if it were not a dry run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DryRun {
+    /// Always `dry_run`.
+    pub object: String,
+    /// Where the media would come from, without secrets. Nothing is fetched.
+    pub source_path: String,
+    /// Where the result would go, without secrets.
+    pub dest_path: String,
+    /// The FFmpeg runs. The command lines follow when the source is known.
+    pub passes: Vec<PassSpec>,
+    /// What it would take and cost.
+    pub estimate: Estimate,
+}
+
+impl DryRun {
+    /// The answer to a request that passed all checks.
+    pub fn new(spec: &JobSpec, estimate: Estimate) -> Self {
+        Self {
+            object: "dry_run".to_owned(),
+            source_path: spec.source_path.redacted(),
+            dest_path: spec.dest_path.redacted(),
+            passes: spec.passes.clone(),
+            estimate,
         }
     }
 }

@@ -203,7 +203,11 @@ impl Code {
     pub fn retryable(self) -> bool {
         matches!(
             self,
-            Self::Interrupted | Self::DestUnavailable | Self::RateLimited | Self::Unavailable
+            Self::Interrupted
+                | Self::DestUnavailable
+                | Self::QuotaExceeded
+                | Self::RateLimited
+                | Self::Unavailable
         )
     }
 

@@ -1,9 +1,10 @@
-//! Names of the things that the system keeps: jobs and instances.
+//! Names of the things that the system keeps: jobs, instances and API keys.
 //!
 //! Ids are opaque text outside this file. They are made from random bytes that the caller supplies; nothing here draws them.
 
 use std::{fmt, str::FromStr};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -23,6 +24,13 @@ impl JobId {
     /// The id for a freshly drawn UUID: `job_` and 32 hexadecimal digits.
     pub fn from_uuid(uuid: Uuid) -> Self {
         Self(format!("job_{}", uuid.simple()))
+    }
+
+    /// Not greater than the id of any job that is submitted at this time or later, and not less than those of earlier ones.
+    pub fn first_of(at: Timestamp) -> Self {
+        let millis = u128::try_from(at.as_millisecond()).unwrap_or_default();
+        // The first 48 of the 128 bits of a version 7 UUID are the time (RFC 9562, 5.7).
+        Self::from_uuid(Uuid::from_u128(millis << 80))
     }
 
     /// The id as it stands on the wire.
@@ -104,6 +112,51 @@ impl fmt::Display for InstanceId {
     }
 }
 
+/// The name of one API key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyId(String);
+
+impl KeyId {
+    /// The id for random bytes that are written in hexadecimal digits already: `key_` and those.
+    pub fn from_hex(digits: &str) -> Self {
+        Self(format!("key_{digits}"))
+    }
+
+    /// The id as it stands on the wire.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        check_id(text).map(|()| Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for KeyId {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        check_id(&text).map(|()| Self(text))
+    }
+}
+
+impl From<KeyId> for String {
+    fn from(id: KeyId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Text that cannot be an id: empty, too long, or with characters other than letters, digits, `-` and `_`.
 ///
 /// Ids become file names and URL segments, so nothing else is let in.
@@ -129,6 +182,17 @@ mod tests {
         let late = JobId::from_uuid(Uuid::from_u128(2 << 80));
         assert!(early < late);
         assert_eq!(early.as_str().len(), 36);
+    }
+
+    #[test]
+    fn the_first_id_of_a_time_parts_earlier_jobs_from_later_ones() {
+        let at = |millis| JobId::first_of(Timestamp::from_millisecond(millis).unwrap());
+        let made =
+            |millis: u128, rest: u128| JobId::from_uuid(Uuid::from_u128(millis << 80 | rest));
+        assert!(made(4_999, (1 << 80) - 1) < at(5_000));
+        assert!(at(5_000) <= made(5_000, 0));
+        assert!(made(5_000, 7) < at(5_001));
+        assert!(at(-1) <= made(0, 0));
     }
 
     #[test]

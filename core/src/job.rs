@@ -30,7 +30,7 @@ pub use state::{JobState, Stage, StateName};
 
 use crate::{
     error::{JobError, Warning},
-    id::JobId,
+    id::{JobId, KeyId},
     lease::elapsed,
     money::JobCost,
     progress::Progress,
@@ -58,6 +58,12 @@ pub struct Job {
     pub id: JobId,
     /// What the caller asked for; never changes.
     pub spec: JobSpec,
+    /// The API key that submitted it; none if the operator did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<KeyId>,
+    /// The job that this one repeats, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<JobId>,
     /// Encrypted parts of the addresses in `spec`. Those of source and destination are dropped when the job ends.
     #[serde(default)]
     pub sealed: SealedSecrets,
@@ -175,6 +181,8 @@ impl Job {
             schema: SCHEMA,
             id,
             spec,
+            owner: None,
+            retry_of: None,
             sealed,
             state: JobState::Pending { not_before: None },
             sequence: 0,

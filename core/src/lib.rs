@@ -9,6 +9,7 @@ pub mod lease;
 
 pub mod address;
 pub mod json;
+pub mod key;
 pub mod nearest;
 pub mod sealed;
 pub mod secret;

@@ -144,6 +144,13 @@ impl Notification {
         self.next_attempt_at = Some(later(now, pause.max(ATTEMPT_TIMEOUT * 2)));
     }
 
+    /// Begins anew, whatever became of it before.
+    pub fn redeliver(&mut self, now: Timestamp) {
+        self.attempts = 0;
+        self.status = DeliveryStatus::Due;
+        self.next_attempt_at = Some(now);
+    }
+
     /// Ends an attempt: delivered, to be tried again, or given up.
     pub fn settle(&mut self, answer: Answer) {
         let at = answer.at;

@@ -11,7 +11,9 @@ use std::{future::Future, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use media::{MediaError, MediaStorage, ObjectFacts};
-pub use table::{Created, FleetStore, IdempotencyKey, JobFilter, JobStore, NotificationStore};
+pub use table::{
+    Created, FleetStore, IdempotencyKey, JobFilter, JobStore, KeyStore, NotificationStore,
+};
 
 use crate::{
     commit::Table,
@@ -176,7 +178,7 @@ pub trait ScaleSignal: Send + Sync {
 /// One side of the system, embedded or AWS: its stores, queues and keys, as the use cases take them.
 pub trait Backend: Send + Sync + 'static {
     /// The table.
-    type Store: JobStore + NotificationStore + FleetStore;
+    type Store: JobStore + NotificationStore + FleetStore + KeyStore;
     /// The queues.
     type Queue: JobQueue;
     /// The keys.

@@ -54,4 +54,23 @@ pub struct SealedSecrets {
     /// Of `notify_url`: its query. Kept after the job's end, because notifications are still to be sent then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<SealedText>,
+    /// The job that these were sealed for, if another: the one that this job repeats. Whoever makes the repetition cannot open them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_for: Option<JobId>,
+}
+
+impl SealedSecrets {
+    /// The context that one of these, kept with the job `own`, was sealed with.
+    pub fn context(&self, field: SealedField, own: &JobId) -> String {
+        field.context(self.sealed_for.as_ref().unwrap_or(own))
+    }
+
+    /// Those of a job that has ended, for one that repeats it.
+    #[must_use]
+    pub fn repeated(&self, own: &JobId) -> Self {
+        Self {
+            sealed_for: Some(self.sealed_for.as_ref().unwrap_or(own).clone()),
+            ..self.clone()
+        }
+    }
 }

@@ -50,12 +50,15 @@ pub struct Settings {
 pub struct ServerSettings {
     /// Address and port; port 0 takes a free one. The default port is the original's.
     pub listen: String,
+    /// Whether every request must bring an API key. Otherwise programs of this machine need none.
+    pub require_key: bool,
 }
 
 impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8001".to_owned(),
+            require_key: false,
         }
     }
 }

@@ -254,6 +254,11 @@ impl MediaUri {
         }
     }
 
+    /// Whether it came with a secret, which is kept elsewhere.
+    pub fn has_secret(&self) -> bool {
+        self.secret != Part::None
+    }
+
     /// The address with stars in place of its secret.
     pub fn redacted(&self) -> String {
         let hidden = self.secret != Part::None;

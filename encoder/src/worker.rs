@@ -213,7 +213,7 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
         let opened = self
             .backend
             .secrets()
-            .open(sealed, &field.context(&job.id))
+            .open(sealed, &job.sealed.context(field, &job.id))
             .await;
         let secret = opened.map_err(|error| {
             tracing::error!(job.id = %job.id, error = ?error, "a sealed address could not be opened");

@@ -20,7 +20,10 @@ use tokio::sync::oneshot;
 use crate::LocalError;
 
 /// Migrations, oldest first; the database's `user_version` counts those that were made.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("schema.sql"),
+    include_str!("schema-2-keys.sql"),
+];
 
 /// How long a process waits for another one's transaction. One lasts milliseconds; beyond this, a process stands still in the
 /// middle of its own, and prune, which ends it, must not wait for it either.

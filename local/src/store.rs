@@ -1,11 +1,12 @@
-//! The table in SQLite: jobs, notifications, the fleet's record and its instances.
+//! The table in SQLite: jobs, notifications, the fleet's record and its instances, API keys.
 
 mod fleet;
+mod keys;
 mod notifications;
 
 use jiff::Timestamp;
 use nommer_core::{
-    id::JobId,
+    id::{JobId, KeyId},
     job::{Job, StateName},
     notify::Notification,
     ports::{Created, IdempotencyKey, JobFilter, JobStore, StoreError, Version},
@@ -113,6 +114,18 @@ impl JobStore for LocalStore {
             .await
     }
 
+    async fn unfinished_of(&self, owner: &KeyId, most: u32) -> Result<u32, StoreError> {
+        let owner = owner.to_string();
+        self.db
+            .read("count unfinished jobs", move |connection| {
+                let sql = "SELECT count(*) FROM
+                     (SELECT 1 FROM jobs WHERE owner = ?1 AND ended = 0 LIMIT ?2)";
+                let mut statement = connection.prepare_cached(sql)?;
+                Ok(statement.query_row(params![owner, most], |row| row.get(0))?)
+            })
+            .await
+    }
+
     async fn list(&self, filter: &JobFilter) -> Result<Vec<Job>, StoreError> {
         let filter = filter.clone();
         self.db
@@ -154,8 +167,8 @@ fn create(
         return Ok(Created::DestinationTaken { job_id });
     }
     let mut insert = connection.prepare_cached(
-        "INSERT INTO jobs (id, version, state, ended, external_id, live_destination, record)
-         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO jobs (id, version, state, ended, external_id, live_destination, record, owner)
+         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
     )?;
     one_row(insert.execute(params![
         job.id.as_str(),
@@ -164,6 +177,7 @@ fn create(
         job.spec.external_id,
         destination,
         serde_json::to_string(job)?,
+        job.owner.as_ref().map(KeyId::as_str),
     ])?)?;
     if let Some(key) = key {
         connection.execute(
@@ -198,7 +212,7 @@ fn known_key(
 
 /// Follows an index whatever the filter, so the last page costs as much as the first.
 fn list(connection: &Connection, filter: &JobFilter) -> Result<Vec<Job>, Fault> {
-    let mut sql = "SELECT record FROM jobs WHERE id < ?1".to_owned();
+    let mut sql = "SELECT record FROM jobs WHERE id < ?1 AND id >= ?6".to_owned();
     if filter.state.is_some() {
         sql.push_str(" AND state = ?2");
     } else {
@@ -209,14 +223,27 @@ fn list(connection: &Connection, filter: &JobFilter) -> Result<Vec<Job>, Fault> 
     } else {
         sql.push_str(" AND ?3 IS NULL");
     }
-    sql.push_str(" ORDER BY id DESC LIMIT ?4");
+    if filter.owner.is_some() {
+        sql.push_str(" AND owner = ?4");
+    } else {
+        sql.push_str(" AND ?4 IS NULL");
+    }
+    sql.push_str(" ORDER BY id DESC LIMIT ?5");
     // Greater than every id: ids hold nothing above `z`.
     let before = filter.before.as_ref().map_or("~", |id| id.as_str());
+    let since = filter.since.as_ref().map_or("", |id| id.as_str());
     let state = filter.state.map(StateName::as_str);
     records(
         connection,
         &sql,
-        params![before, state, filter.external_id, filter.limit],
+        params![
+            before,
+            state,
+            filter.external_id,
+            filter.owner.as_ref().map(KeyId::as_str),
+            filter.limit,
+            since
+        ],
     )
 }
 

@@ -7,6 +7,7 @@ mod claims;
 mod fixtures;
 mod fleet;
 mod jobs;
+mod keys;
 mod machines;
 mod media;
 mod notifications;
@@ -18,14 +19,16 @@ pub(crate) mod worlds;
 use std::time::Duration;
 
 use nommer_core::{
-    ports::{Fleet, FleetStore, JobQueue, JobStore, MediaStorage, NotificationStore, Secrets},
+    ports::{
+        Fleet, FleetStore, JobQueue, JobStore, KeyStore, MediaStorage, NotificationStore, Secrets,
+    },
     uri::MediaUri,
 };
 
 /// A fresh set of adapters, empty and shared with nobody.
 pub(crate) trait World: Sized + Sync {
     /// Where jobs, notifications and the fleet live.
-    type Store: JobStore + NotificationStore + FleetStore;
+    type Store: JobStore + NotificationStore + FleetStore + KeyStore;
     /// A queue.
     type Queue: JobQueue;
     /// What seals and opens.
@@ -134,6 +137,9 @@ macro_rules! conformance {
                 what_has_not_ended_is_unfinished
                 lists_are_newest_first_and_pages_have_no_gap
                 lists_can_be_filtered
+                a_list_can_be_narrowed_to_an_owner
+                a_list_can_be_narrowed_to_a_time
+                unfinished_jobs_of_an_owner_are_counted_up_to_a_limit
                 a_deleted_job_takes_its_notifications_along
                 a_stale_delete_is_refused;
             notifications:
@@ -146,6 +152,9 @@ macro_rules! conformance {
                 a_stale_record_is_refused
                 instances_are_listed_until_they_are_gone
                 a_stale_instance_is_refused;
+            keys:
+                a_key_is_found_as_it_was_written_last
+                a_key_that_there_is_not_is_not_found;
             queue:
                 a_received_hint_is_hidden
                 a_hint_comes_back_when_nobody_deletes_it

@@ -17,6 +17,7 @@ mod ec2;
 mod fleet;
 mod hostile;
 mod infra;
+mod keys;
 mod kill;
 mod layout;
 mod lifecycle;

@@ -109,12 +109,8 @@ fn writes(
             .expression_attribute_values(":now", item::number(job.created_at.as_millisecond()));
         writes.push(put_write(WHAT, put)?);
     }
-    if let Some(external_id) = &job.spec.external_id {
-        let found_by = item::of_external_id(job, external_id, store.retention);
-        writes.push(put_write(
-            WHAT,
-            store.put_request().set_item(Some(found_by)),
-        )?);
+    for finder in item::finders(job, store.retention) {
+        writes.push(put_write(WHAT, store.put_request().set_item(Some(finder)))?);
     }
     Ok(writes)
 }

@@ -66,10 +66,6 @@ pub(crate) fn job_key(id: &JobId) -> (String, String) {
     (format!("JOB#{id}"), "JOB".to_owned())
 }
 
-pub(crate) fn external_key(id: &JobId) -> (String, String) {
-    (format!("JOB#{id}"), "EXTERNAL".to_owned())
-}
-
 /// The key of the claim on a destination. Hashed, because an address may be longer than a key.
 pub(crate) fn destination_key(destination: &str) -> (String, String) {
     let hash = Sha256::digest(destination.as_bytes());
@@ -161,6 +157,9 @@ pub(crate) fn of_job(job: &Job, retention: Duration) -> Result<Item, StoreError>
         UNFINISHED
     };
     item.insert("state".to_owned(), text(state.as_str()));
+    if let Some(owner) = &job.owner {
+        item.insert("owner".to_owned(), text(owner.as_str()));
+    }
     item.insert("gsi1pk".to_owned(), text(by_state));
     item.insert("gsi1sk".to_owned(), text(job.id.as_str()));
     item.insert("gsi2pk".to_owned(), text(JOBS));
@@ -171,16 +170,21 @@ pub(crate) fn of_job(job: &Job, retention: Duration) -> Result<Item, StoreError>
     Ok(item)
 }
 
-/// What finds a job by its external id.
-pub(crate) fn of_external_id(job: &Job, external_id: &str, retention: Duration) -> Item {
-    let (pk, sk) = external_key(&job.id);
-    let mut item = key(pk, sk);
-    item.insert("gsi2pk".to_owned(), text(format!("EXTERNAL#{external_id}")));
-    item.insert("gsi2sk".to_owned(), text(job.id.as_str()));
-    if let Some(ended_at) = job.ended_at {
-        expiring(&mut item, later(ended_at, retention));
-    }
-    item
+/// What finds a job by its external id and by its owner, where it has any.
+pub(crate) fn finders(job: &Job, retention: Duration) -> impl Iterator<Item = Item> {
+    let external = job.spec.external_id.as_ref();
+    let external = external.map(|value| ("EXTERNAL", value.clone()));
+    let owner = job.owner.as_ref().map(|owner| ("OWNER", owner.to_string()));
+    let (id, ended_at) = (job.id.clone(), job.ended_at);
+    external.into_iter().chain(owner).map(move |(by, value)| {
+        let mut item = key(format!("JOB#{id}"), by.to_owned());
+        item.insert("gsi2pk".to_owned(), text(format!("{by}#{value}")));
+        item.insert("gsi2sk".to_owned(), text(id.as_str()));
+        if let Some(ended_at) = ended_at {
+            expiring(&mut item, later(ended_at, retention));
+        }
+        item
+    })
 }
 
 /// A notification, found while it is due. It may be deleted when its job may.

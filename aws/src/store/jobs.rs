@@ -6,13 +6,13 @@ use aws_sdk_dynamodb::{
     types::{CancellationReason, Delete, Put, TransactWriteItem},
 };
 use nommer_core::{
-    id::JobId,
+    id::{JobId, KeyId},
     job::Job,
     notify::Notification,
     ports::{Created, IdempotencyKey, JobFilter, JobStore, StoreError, Version},
 };
 
-use super::{DynamoStore, item};
+use super::{DynamoStore, item, list::Range};
 use crate::fault::{unavailable, unreadable};
 
 /// Most items that one transaction may write.
@@ -57,12 +57,8 @@ impl JobStore for DynamoStore {
             writes.push(put_write(WHAT, self.put_request().set_item(Some(stamped)))?);
         }
         if job.state.ended() {
-            if let Some(external_id) = &job.spec.external_id {
-                let found_by = item::of_external_id(job, external_id, self.retention);
-                writes.push(put_write(
-                    WHAT,
-                    self.put_request().set_item(Some(found_by)),
-                )?);
+            for finder in item::finders(job, self.retention) {
+                writes.push(put_write(WHAT, self.put_request().set_item(Some(finder)))?);
             }
             writes.push(self.free_destination(job)?);
         }
@@ -73,7 +69,11 @@ impl JobStore for DynamoStore {
     }
 
     async fn unfinished(&self) -> Result<Vec<Job>, StoreError> {
-        self.unfinished_jobs(None, None, usize::MAX).await
+        self.unfinished_jobs(None, Range::ALL, usize::MAX).await
+    }
+
+    async fn unfinished_of(&self, owner: &KeyId, most: u32) -> Result<u32, StoreError> {
+        super::list::unfinished_of(self, owner, most).await
     }
 
     async fn list(&self, filter: &JobFilter) -> Result<Vec<Job>, StoreError> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use nommer_core::{
-    id::JobId,
+    id::{JobId, KeyId},
     job::{Job, StateName},
     ports::{JobFilter, StoreError},
 };
@@ -14,6 +14,9 @@ use crate::fault::{describe, unreadable};
 
 const WHAT: &str = "list jobs";
 
+/// Less than every id: ids hold nothing below `-`.
+const BEFORE_ALL: &str = "!";
+
 /// Greater than every id: ids hold nothing above `z`.
 const AFTER_ALL: &str = "~";
 
@@ -21,26 +24,76 @@ const AFTER_ALL: &str = "~";
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
 const BATCH: usize = 100;
 
+/// Ids that a list is about: from one, up to another that is not in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Range<'a> {
+    since: &'a str,
+    before: &'a str,
+}
+
+impl<'a> Range<'a> {
+    /// Every id.
+    pub(super) const ALL: Self = Self {
+        since: BEFORE_ALL,
+        before: AFTER_ALL,
+    };
+
+    fn of(filter: &'a JobFilter) -> Self {
+        Self {
+            since: filter.since.as_ref().map_or(BEFORE_ALL, JobId::as_str),
+            before: filter.before.as_ref().map_or(AFTER_ALL, JobId::as_str),
+        }
+    }
+}
+
 pub(super) async fn list(store: &DynamoStore, filter: &JobFilter) -> Result<Vec<Job>, StoreError> {
     let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
-    let before = filter.before.as_ref();
-    let mut jobs = match (&filter.external_id, filter.state) {
-        (Some(external_id), state) => store.by_external_id(external_id, state, before).await?,
+    let range = Range::of(filter);
+    let found_by = match (&filter.external_id, &filter.owner) {
+        (Some(external_id), _) => Some(format!("EXTERNAL#{external_id}")),
+        (None, Some(owner)) => Some(format!("OWNER#{owner}")),
+        (None, None) => None,
+    };
+    let mut jobs = match (found_by, filter.state) {
+        (Some(partition), _) => store.found_by(&partition, filter).await?,
         (None, Some(state)) if !state.ended() => {
-            store.unfinished_jobs(Some(state), before, limit).await?
+            store.unfinished_jobs(Some(state), range, limit).await?
         }
         (None, Some(state)) => {
-            let items = store.newest(INDEX_1, state.as_str(), (None, before), limit);
+            let items = store.newest(INDEX_1, state.as_str(), (None, range), limit);
             records(&items.await?)?
         }
         (None, None) => {
-            let items = store.newest(INDEX_2, item::JOBS, (None, before), limit);
+            let items = store.newest(INDEX_2, item::JOBS, (None, range), limit);
             records(&items.await?)?
         }
     };
     jobs.sort_by(|one, other| other.id.cmp(&one.id));
     jobs.truncate(limit);
     Ok(jobs)
+}
+
+/// Reads all that is unfinished, whosever it is, until there are enough: for keys with a limit only.
+pub(super) async fn unfinished_of(
+    store: &DynamoStore,
+    owner: &KeyId,
+    most: u32,
+) -> Result<u32, StoreError> {
+    let mut items = store.query("count unfinished jobs", |query| {
+        query
+            .index_name(INDEX_1)
+            .key_condition_expression("gsi1pk = :pk")
+            .filter_expression("#owner = :owner")
+            .projection_expression("pk")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":pk", item::text(item::UNFINISHED))
+            .expression_attribute_values(":owner", item::text(owner.as_str()))
+    });
+    let mut found = 0;
+    while found < most && items.next().await?.is_some() {
+        found += 1;
+    }
+    Ok(found)
 }
 
 fn records(items: &[item::Item]) -> Result<Vec<Job>, StoreError> {
@@ -52,10 +105,10 @@ impl DynamoStore {
     pub(super) async fn unfinished_jobs(
         &self,
         state: Option<StateName>,
-        before: Option<&JobId>,
+        range: Range<'_>,
         limit: usize,
     ) -> Result<Vec<Job>, StoreError> {
-        let items = self.newest(INDEX_1, item::UNFINISHED, (state, before), limit);
+        let items = self.newest(INDEX_1, item::UNFINISHED, (state, range), limit);
         records(&items.await?)
     }
 
@@ -64,19 +117,19 @@ impl DynamoStore {
         &self,
         index: &str,
         partition: &str,
-        (state, before): (Option<StateName>, Option<&JobId>),
+        (state, range): (Option<StateName>, Range<'_>),
         limit: usize,
     ) -> Result<Vec<item::Item>, StoreError> {
-        let before = before.map_or(AFTER_ALL, JobId::as_str);
         let page = i32::try_from(limit).unwrap_or(i32::MAX).max(1);
         let mut items = self.query(WHAT, |query| {
             let query = query
                 .index_name(index)
-                .key_condition_expression("#pk = :pk AND #sk < :before")
+                .key_condition_expression("#pk = :pk AND #sk BETWEEN :since AND :before")
                 .expression_attribute_names("#pk", format!("{index}pk"))
                 .expression_attribute_names("#sk", format!("{index}sk"))
                 .expression_attribute_values(":pk", item::text(partition))
-                .expression_attribute_values(":before", item::text(before))
+                .expression_attribute_values(":since", item::text(range.since))
+                .expression_attribute_values(":before", item::text(range.before))
                 .set_limit((page < i32::MAX).then_some(page))
                 .scan_index_forward(false);
             match state {
@@ -91,29 +144,39 @@ impl DynamoStore {
         while found.len() < limit
             && let Some(next) = items.next().await?
         {
-            found.push(next);
+            // A range of keys includes its end.
+            if item::attribute(&next, &format!("{index}sk")) != Some(range.before) {
+                found.push(next);
+            }
         }
         Ok(found)
     }
 
-    /// Jobs with an external id. There are few, so all are read.
-    async fn by_external_id(
-        &self,
-        external_id: &str,
-        state: Option<StateName>,
-        before: Option<&JobId>,
-    ) -> Result<Vec<Job>, StoreError> {
-        let partition = format!("EXTERNAL#{external_id}");
-        let rows = self
-            .newest(INDEX_2, &partition, (None, before), usize::MAX)
-            .await?;
-        let ids = rows.iter().map(|row| item::job_id(row, "gsi2sk"));
-        let ids: Vec<JobId> = ids.collect::<Result<_, _>>()?;
+    /// Jobs in the partition of an external id or of an owner, a batch after the other until there are enough.
+    async fn found_by(&self, partition: &str, filter: &JobFilter) -> Result<Vec<Job>, StoreError> {
+        let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
         let mut jobs = Vec::new();
-        for some in ids.chunks(BATCH) {
-            jobs.extend(self.jobs(some).await?);
+        let mut before = filter.before.clone();
+        while jobs.len() < limit {
+            let range = Range {
+                before: before.as_ref().map_or(AFTER_ALL, JobId::as_str),
+                ..Range::of(filter)
+            };
+            let rows = self.newest(INDEX_2, partition, (None, range), BATCH);
+            let rows = rows.await?;
+            let ids = rows.iter().map(|row| item::job_id(row, "gsi2sk"));
+            let ids: Vec<JobId> = ids.collect::<Result<_, _>>()?;
+            let Some(last) = ids.last() else { break };
+            before = Some(last.clone());
+            let found = self.jobs(&ids).await?.into_iter();
+            jobs.extend(found.filter(|job| {
+                filter.state.is_none_or(|state| job.state.name() == state)
+                    && (filter.owner.is_none() || job.owner == filter.owner)
+            }));
+            if ids.len() < BATCH {
+                break;
+            }
         }
-        jobs.retain(|job| state.is_none_or(|state| job.state.name() == state));
         Ok(jobs)
     }
 

@@ -351,6 +351,7 @@ fn credentials_are_dropped_when_the_job_ends() {
         source: sealed(),
         destination: sealed(),
         notify: sealed(),
+        ..SealedSecrets::default()
     };
     change(&mut job, Event::Cancel, at(1));
     assert_eq!(

@@ -9,13 +9,14 @@ use jiff::Timestamp;
 
 use crate::{
     fleet::FleetRecord,
-    id::{InstanceId, JobId},
+    id::{InstanceId, JobId, KeyId},
     instance::{Instance, InstanceState},
     job::Job,
+    key::ApiKey,
     notify::Notification,
     ports::{
-        Created, FleetStore, IdempotencyKey, JobFilter, JobStore, NotificationStore, StoreError,
-        Version,
+        Created, FleetStore, IdempotencyKey, JobFilter, JobStore, KeyStore, NotificationStore,
+        StoreError, Version,
     },
 };
 
@@ -28,7 +29,8 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Inner {
     jobs: BTreeMap<JobId, (Job, Version)>,
-    keys: BTreeMap<String, (IdempotencyKey, JobId)>,
+    promises: BTreeMap<String, (IdempotencyKey, JobId)>,
+    keys: BTreeMap<KeyId, ApiKey>,
     notifications: BTreeMap<(JobId, u64), Notification>,
     fleet: (FleetRecord, Version),
     instances: BTreeMap<InstanceId, (Instance, Version)>,
@@ -57,7 +59,7 @@ fn step(found: Version, read: Version) -> Result<Version, StoreError> {
 impl JobStore for MemoryStore {
     async fn create(&self, job: &Job, key: Option<&IdempotencyKey>) -> Result<Created, StoreError> {
         let mut inner = self.lock();
-        if let Some((known, job_id)) = key.and_then(|key| inner.keys.get(&key.key))
+        if let Some((known, job_id)) = key.and_then(|key| inner.promises.get(&key.key))
             && known.expires_at > job.created_at
         {
             return Ok(Created::Existing {
@@ -80,7 +82,7 @@ impl JobStore for MemoryStore {
         }
         if let Some(key) = key {
             inner
-                .keys
+                .promises
                 .insert(key.key.clone(), (key.clone(), job.id.clone()));
         }
         inner.jobs.insert(job.id.clone(), (job.clone(), Version(1)));
@@ -118,6 +120,15 @@ impl JobStore for MemoryStore {
         Ok(live.map(|(job, _)| job.clone()).collect())
     }
 
+    async fn unfinished_of(&self, owner: &KeyId, most: u32) -> Result<u32, StoreError> {
+        let inner = self.lock();
+        let own = inner
+            .jobs
+            .values()
+            .filter(|(job, _)| !job.state.ended() && job.owner.as_ref() == Some(owner));
+        Ok(u32::try_from(own.count()).unwrap_or(u32::MAX).min(most))
+    }
+
     async fn list(&self, filter: &JobFilter) -> Result<Vec<Job>, StoreError> {
         let inner = self.lock();
         let matches = |job: &&Job| {
@@ -126,7 +137,12 @@ impl JobStore for MemoryStore {
                     .external_id
                     .as_ref()
                     .is_none_or(|id| job.spec.external_id.as_ref() == Some(id))
+                && filter
+                    .owner
+                    .as_ref()
+                    .is_none_or(|owner| job.owner.as_ref() == Some(owner))
                 && filter.before.as_ref().is_none_or(|before| job.id < *before)
+                && filter.since.as_ref().is_none_or(|since| job.id >= *since)
         };
         let newest_first = inner.jobs.values().rev().map(|(job, _)| job);
         let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
@@ -228,5 +244,20 @@ impl FleetStore for MemoryStore {
             .instances
             .insert(instance.id.clone(), (instance.clone(), version));
         Ok(version)
+    }
+}
+
+impl KeyStore for MemoryStore {
+    async fn key(&self, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
+        Ok(self.lock().keys.get(id).cloned())
+    }
+
+    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        Ok(self.lock().keys.values().cloned().collect())
+    }
+
+    async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {
+        self.lock().keys.insert(key.id.clone(), key.clone());
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The table: jobs, notifications, the fleet's record and its instances. Every write names what was read.
+//! The table: jobs, notifications, the fleet's record and its instances, API keys. Every write names what was read.
 
 use std::future::Future;
 
@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use super::{StoreError, Version};
 use crate::{
     fleet::FleetRecord,
-    id::JobId,
+    id::{JobId, KeyId},
     instance::Instance,
     job::{Job, StateName},
+    key::ApiKey,
     notify::Notification,
 };
 
@@ -50,8 +51,12 @@ pub struct JobFilter {
     pub state: Option<StateName>,
     /// Only jobs with this external id.
     pub external_id: Option<String>,
+    /// Only jobs of this API key.
+    pub owner: Option<KeyId>,
     /// Only jobs older than this one: the cursor.
     pub before: Option<JobId>,
+    /// Only this job and newer ones.
+    pub since: Option<JobId>,
     /// At most so many.
     pub limit: u32,
 }
@@ -81,6 +86,13 @@ pub trait JobStore: Send + Sync {
 
     /// Every job that has not ended. Costs as much as there are such jobs, not as there are jobs.
     fn unfinished(&self) -> impl Future<Output = Result<Vec<Job>, StoreError>> + Send;
+
+    /// How many jobs of an API key have not ended; it does not count beyond `most`.
+    fn unfinished_of(
+        &self,
+        owner: &KeyId,
+        most: u32,
+    ) -> impl Future<Output = Result<u32, StoreError>> + Send;
 
     /// Jobs by filter, newest first.
     fn list(&self, filter: &JobFilter)
@@ -141,4 +153,16 @@ pub trait FleetStore: Send + Sync {
         instance: &Instance,
         read: Version,
     ) -> impl Future<Output = Result<Version, StoreError>> + Send;
+}
+
+/// Where API keys live. They are never deleted: jobs name their owners.
+pub trait KeyStore: Send + Sync {
+    /// One key.
+    fn key(&self, id: &KeyId) -> impl Future<Output = Result<Option<ApiKey>, StoreError>> + Send;
+
+    /// Every key, the revoked ones too.
+    fn keys(&self) -> impl Future<Output = Result<Vec<ApiKey>, StoreError>> + Send;
+
+    /// Writes a key, new or changed.
+    fn put_key(&self, key: &ApiKey) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -140,7 +140,7 @@ async fn open_url<B: Backend>(
         Some(sealed) => {
             let secret = backend
                 .secrets()
-                .open(sealed, &SealedField::Notify.context(&job.id))
+                .open(sealed, &job.sealed.context(SealedField::Notify, &job.id))
                 .await?;
             Ok(target.url.clone().with_secret(secret))
         }

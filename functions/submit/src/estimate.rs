@@ -26,6 +26,19 @@ pub(crate) async fn estimate<B: Backend, W: ScaleSignal>(
     Ok(Json(reckon(&submit, shape.as_ref()).await?))
 }
 
+/// The estimate of a request for a job.
+pub(crate) async fn of_spec<B: Backend, W>(
+    submit: &Submit<B, W>,
+    spec: &JobSpec,
+) -> Result<Estimate, StoreError> {
+    let shape = spec.duration_seconds.map(|media_seconds| JobShape {
+        passes: &spec.passes,
+        media_seconds,
+        height: None,
+    });
+    reckon(submit, shape.as_ref()).await
+}
+
 /// Refuses a job that by its estimate costs more than it may. Without a length or a price nothing can be said, and the job is let in:
 /// it is ended when its actual cost goes above.
 pub(crate) async fn affordable<B: Backend, W>(

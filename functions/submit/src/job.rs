@@ -7,8 +7,10 @@ use nommer_core::{
     error::{Code, JobError},
     id::JobId,
     job::Job,
+    key::Caller,
     ports::{
         Backend, Created, IdempotencyKey, JobQueue, JobStore, ScaleSignal, Secrets, StoreError,
+        Version,
     },
     sealed::{SealedField, SealedSecrets, SealedText},
     secret::Secret,
@@ -36,41 +38,39 @@ impl Accepted {
     }
 }
 
-/// Records and queues a checked request under this id.
+/// A request on its way to become a job.
+#[derive(Debug)]
+pub struct NewJob {
+    /// What is asked for.
+    pub checked: Checked,
+    /// The caller's promise, if there is one.
+    pub key: Option<IdempotencyKey>,
+    /// The job that it repeats, if it does.
+    pub repeats: Option<Box<Job>>,
+    /// The name that the job will have.
+    pub id: JobId,
+}
+
+/// Seconds after which a caller with too many jobs may look whether one has ended.
+const QUOTA_RETRY: u64 = 10;
+
+/// Records and queues a checked request.
 pub async fn accept<B: Backend, W: ScaleSignal>(
     submit: &Submit<B, W>,
-    checked: Checked,
-    key: Option<&IdempotencyKey>,
-    id: JobId,
+    caller: &Caller,
+    new: NewJob,
     now: Timestamp,
-) -> Result<Accepted, JobError> {
-    let unavailable = |error: StoreError| {
-        tracing::error!(job.id = %id, error = ?error, "a job was not recorded");
-        JobError::new(
-            Code::Unavailable,
-            "the job could not be recorded; try again",
-        )
-    };
-    let secrets = submit.backend.secrets();
-    let sealed = SealedSecrets {
-        source: seal(secrets, checked.source, SealedField::Source, &id)
-            .await
-            .map_err(unavailable)?,
-        destination: seal(secrets, checked.destination, SealedField::Destination, &id)
-            .await
-            .map_err(unavailable)?,
-        notify: seal(secrets, checked.notify, SealedField::Notify, &id)
-            .await
-            .map_err(unavailable)?,
-    };
-    let job = Job::new(id.clone(), checked.spec, sealed, now);
-    match submit
-        .backend
-        .store()
-        .create(&job, key)
-        .await
-        .map_err(unavailable)?
-    {
+) -> Result<Accepted, Refusal> {
+    caller.check_addresses(&new.checked.spec)?;
+    check_quota(submit, caller).await?;
+    let job = sealed_job(submit, caller, &new, now).await;
+    let job = job.map_err(|error| unrecorded(&new.id, &error))?;
+    let key = new.key.map(|key| IdempotencyKey {
+        key: own_name(caller, &key.key),
+        ..key
+    });
+    let created = submit.backend.store().create(&job, key.as_ref()).await;
+    match created.map_err(|error| unrecorded(&job.id, &error))? {
         Created::New => {}
         Created::Existing {
             job_id,
@@ -81,41 +81,134 @@ pub async fn accept<B: Backend, W: ScaleSignal>(
         } => {
             let message = "the idempotency key was used before with another body";
             return Err(JobError::new(Code::IdempotencyMismatch, message)
-                .with_hint("use a new key for a new request"));
+                .with_hint("use a new key for a new request")
+                .into());
         }
         Created::DestinationTaken { job_id } => {
-            let message = format!("dest_path is the destination of the live job {job_id}");
-            return Err(JobError::new(Code::DestConflict, message));
+            return Err(taken(submit, caller, &job_id).await);
         }
     }
     // From here on the job is safe: prune repairs a lost message, and the next tick of scale a lost signal.
-    if let Err(error) = submit.backend.job_queue().send(&id, Duration::ZERO).await {
-        tracing::warn!(job.id = %id, error = ?error, "a job was recorded but not queued yet");
+    if let Err(error) = submit
+        .backend
+        .job_queue()
+        .send(&job.id, Duration::ZERO)
+        .await
+    {
+        tracing::warn!(job.id = %job.id, error = ?error, "a job was recorded but not queued yet");
     }
     if let Err(error) = submit.signal.wake().await {
-        tracing::warn!(job.id = %id, error = ?error, "scale was not woken; its next tick comes anyway");
+        tracing::warn!(job.id = %job.id, error = ?error, "scale was not woken; its next tick comes anyway");
     }
-    tracing::info!(job.id = %id, "job submitted");
+    tracing::info!(job.id = %job.id, "job submitted");
     Ok(Accepted::New(Box::new(job)))
+}
+
+fn unrecorded(id: &JobId, error: &StoreError) -> Refusal {
+    tracing::error!(job.id = %id, error = ?error, "a job was not recorded");
+    let message = "the job could not be recorded; try again";
+    Refusal::new(Code::Unavailable, message)
+}
+
+/// An idempotency key as it is stored: two callers may use the same one for two things.
+fn own_name(caller: &Caller, key: &str) -> String {
+    match caller.owner() {
+        None => key.to_owned(),
+        Some(owner) => format!("{owner} {key}"),
+    }
+}
+
+/// Refuses one more job of a key that has as many as it may.
+async fn check_quota<B: Backend, W>(submit: &Submit<B, W>, caller: &Caller) -> Result<(), Refusal> {
+    let Caller::Key(key) = caller else {
+        return Ok(());
+    };
+    let Some(most) = key.grant.queued_jobs else {
+        return Ok(());
+    };
+    let store = submit.backend.store();
+    if store.unfinished_of(&key.id, most).await? < most {
+        return Ok(());
+    }
+    let message = format!("this API key has {most} jobs that have not ended, as many as it may");
+    Err(Refusal::new(Code::QuotaExceeded, message).retry_after(QUOTA_RETRY))
+}
+
+/// Names the job that has the destination, if the caller may know of it.
+async fn taken<B: Backend, W>(submit: &Submit<B, W>, caller: &Caller, id: &JobId) -> Refusal {
+    let rival = match caller.confined_to() {
+        None => format!("the live job {id}"),
+        Some(_) => match find(submit, caller, id.as_str()).await {
+            Ok(_) => format!("the live job {id}"),
+            Err(_) => "a live job".to_owned(),
+        },
+    };
+    let message = format!("dest_path is the destination of {rival}");
+    Refusal::new(Code::DestConflict, message)
+}
+
+/// The job, with its secrets sealed.
+async fn sealed_job<B: Backend, W>(
+    submit: &Submit<B, W>,
+    caller: &Caller,
+    new: &NewJob,
+    now: Timestamp,
+) -> Result<Job, StoreError> {
+    let (secrets, id, checked) = (submit.backend.secrets(), &new.id, &new.checked);
+    let sealed = match &new.repeats {
+        Some(ended) => ended.sealed.repeated(&ended.id),
+        None => sealed(secrets, checked, id).await?,
+    };
+    let mut job = Job::new(id.clone(), checked.spec.clone(), sealed, now);
+    job.owner = caller.owner().cloned();
+    job.retry_of = new.repeats.as_ref().map(|ended| ended.id.clone());
+    Ok(job)
+}
+
+async fn sealed(
+    secrets: &impl Secrets,
+    checked: &Checked,
+    id: &JobId,
+) -> Result<SealedSecrets, StoreError> {
+    let (source, destination) = (checked.source.as_ref(), checked.destination.as_ref());
+    Ok(SealedSecrets {
+        source: seal(secrets, source, SealedField::Source, id).await?,
+        destination: seal(secrets, destination, SealedField::Destination, id).await?,
+        notify: seal(secrets, checked.notify.as_ref(), SealedField::Notify, id).await?,
+        sealed_for: None,
+    })
 }
 
 async fn seal(
     secrets: &impl Secrets,
-    plain: Option<Secret>,
+    plain: Option<&Secret>,
     field: SealedField,
     id: &JobId,
 ) -> Result<Option<SealedText>, StoreError> {
     match plain {
-        Some(plain) => secrets.seal(&plain, &field.context(id)).await.map(Some),
+        Some(plain) => secrets.seal(plain, &field.context(id)).await.map(Some),
         None => Ok(None),
     }
 }
 
-/// The job with the id that stands in an address.
-pub(crate) async fn find<B: Backend, W>(submit: &Submit<B, W>, id: &str) -> Result<Job, Refusal> {
+/// The job with the id that stands in an address, if there is one that the caller sees.
+pub(crate) async fn find<B: Backend, W>(
+    submit: &Submit<B, W>,
+    caller: &Caller,
+    id: &str,
+) -> Result<Job, Refusal> {
+    find_version(submit, caller, id).await.map(|(job, _)| job)
+}
+
+/// The same, with its version.
+pub(crate) async fn find_version<B: Backend, W>(
+    submit: &Submit<B, W>,
+    caller: &Caller,
+    id: &str,
+) -> Result<(Job, Version), Refusal> {
     let parsed: JobId = id.parse().map_err(|_invalid| Refusal::no_such_job(id))?;
     let found = submit.backend.store().get(&parsed).await?;
     found
-        .map(|(job, _)| job)
+        .filter(|(job, _)| caller.sees(job))
         .ok_or_else(|| Refusal::no_such_job(id))
 }

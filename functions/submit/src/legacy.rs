@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Body,
     extract::State,
     http::{StatusCode, header},
@@ -15,22 +15,24 @@ use jiff::Timestamp;
 use nommer_core::{
     error::JobError,
     id::JobId,
+    key::Caller,
     ports::{Backend, ScaleSignal},
     spec::parse_legacy,
 };
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{Submit, accept, body::read_json};
+use crate::{NewJob, Submit, accept, body::read_json, reply::Refusal};
 
 /// The one error code that the original's documentation names.
 const ERROR_CODE: &str = "BADINPUT";
 
 pub(crate) async fn submit<B: Backend, W: ScaleSignal>(
     State(submit): State<Arc<Submit<B, W>>>,
+    Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Response {
-    let answer = match try_submit(&submit, body).await {
+    let answer = match try_submit(&submit, &caller, body).await {
         Ok(id) => json!({"success": true, "job_id": id}),
         Err(error) => {
             let message = match error.hint {
@@ -47,13 +49,20 @@ pub(crate) async fn submit<B: Backend, W: ScaleSignal>(
 
 async fn try_submit<B: Backend, W: ScaleSignal>(
     submit: &Submit<B, W>,
+    caller: &Caller,
     body: Body,
 ) -> Result<JobId, JobError> {
     let body = read_json(body).await?;
     let checked = parse_legacy(&body, &submit.rules).map_err(|refused| refused.error)?;
     let id = JobId::from_uuid(Uuid::now_v7());
-    let accepted = accept(submit, checked, None, id, Timestamp::now()).await?;
-    Ok(accepted.id().clone())
+    let new = NewJob {
+        checked,
+        key: None,
+        repeats: None,
+        id,
+    };
+    let accepted = accept(submit, caller, new, Timestamp::now()).await;
+    Ok(accepted.map_err(Refusal::into_error)?.id().clone())
 }
 
 pub(crate) async fn wrong_method() -> Response {

@@ -3,6 +3,7 @@
 //! One axum router for both modes: on AWS a Lambda serves it behind API Gateway, locally `nommer dev` does. A job is written
 //! first and queued after; a message that cannot be sent is sent by prune. Nothing here runs FFmpeg or fetches media.
 
+mod auth;
 mod body;
 mod estimate;
 mod fleet;
@@ -13,7 +14,7 @@ mod v1;
 
 use std::sync::Arc;
 
-use axum::{Router, routing};
+use axum::{Router, middleware, routing};
 use nommer_core::{
     ports::{Backend, ScaleSignal},
     settings::Settings,
@@ -21,7 +22,9 @@ use nommer_core::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use job::{Accepted, accept};
+pub use auth::{Access, Allowances};
+pub use job::{Accepted, NewJob, accept};
+pub use reply::Refusal;
 
 /// Largest request body, in bytes.
 pub const BODY_LIMIT: usize = 256 * 1_024;
@@ -37,6 +40,10 @@ pub struct Submit<B, W> {
     pub rules: SpecRules,
     /// What the fleet is shown with, and what estimates reckon with.
     pub settings: Settings,
+    /// Who may call without an API key.
+    pub access: Access,
+    /// What API keys have used of their rates. Each copy of this program counts for itself.
+    pub allowances: Allowances,
 }
 
 /// The HTTP surface: the original's route and `/v1`.
@@ -50,27 +57,44 @@ pub fn router<B: Backend, W: ScaleSignal + 'static>(submit: Arc<Submit<B, W>>) -
             "/job/submit/",
             routing::post(legacy::submit::<B, W>).fallback(legacy::wrong_method),
         )
-        .route(
-            "/v1/jobs",
-            routing::post(v1::create::<B, W>).get(v1::list::<B, W>),
-        )
-        .route(
-            "/v1/jobs/{id}",
-            routing::get(v1::get::<B, W>).delete(v1::delete::<B, W>),
-        )
-        .route("/v1/jobs/{id}/cancel", routing::post(v1::cancel::<B, W>))
-        .route(
-            "/v1/webhook-deliveries",
-            routing::get(v1::deliveries::<B, W>),
-        )
+        .merge(job_routes())
         .merge(fleet_routes())
         .route("/v1/presets", routing::get(v1::presets))
         .route("/v1/health", routing::get(v1::health::<B, W>))
         .route("/v1/version", routing::get(v1::version))
         .fallback(reply::not_found)
         .method_not_allowed_fallback(reply::wrong_method)
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&submit),
+            auth::identify::<B, W>,
+        ))
         .layer(CatchPanicLayer::custom(reply::panicked))
         .with_state(submit)
+}
+
+/// Jobs and their deliveries.
+fn job_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, W>>> {
+    use v1::{create, deliveries, jobs};
+    Router::new()
+        .route(
+            "/v1/jobs",
+            routing::post(create::create::<B, W>).get(jobs::list::<B, W>),
+        )
+        .route(
+            "/v1/jobs/{id}",
+            routing::get(jobs::get::<B, W>).delete(jobs::delete::<B, W>),
+        )
+        .route("/v1/jobs/{id}/events", routing::get(jobs::events::<B, W>))
+        .route("/v1/jobs/{id}/cancel", routing::post(jobs::cancel::<B, W>))
+        .route("/v1/jobs/{id}/retry", routing::post(create::retry::<B, W>))
+        .route(
+            "/v1/webhook-deliveries",
+            routing::get(deliveries::list::<B, W>),
+        )
+        .route(
+            "/v1/webhook-deliveries/{id}/redeliver",
+            routing::post(deliveries::redeliver::<B, W>),
+        )
 }
 
 /// What is asked and told about the fleet and about money.

@@ -13,7 +13,7 @@ use nommer_core::{
     address::NetworkRules, options::OptionPolicy, settings::Settings, spec::SpecRules,
     uri::UriRules,
 };
-use nommer_submit::{Submit, router};
+use nommer_submit::{Access, Allowances, Submit, router};
 use tokio::{runtime::Handle, sync::watch};
 use tower::ServiceExt as _;
 
@@ -50,15 +50,23 @@ async fn routes() -> Result<Routes, Error> {
     let config = nommer_aws::load_config().await;
     let bus = required("NOMMER_EVENT_BUS")?;
     let events = aws_sdk_eventbridge::Client::new(&config);
+    let authorization = optional("NOMMER_API_AUTHORIZATION");
+    let access = Access {
+        keys_required: authorization.as_deref() == Some("KEY"),
+        anonymous_legacy: environment.settings.legacy.allow_anonymous,
+    };
     let submit = Submit {
         backend: Arc::new(Aws::new(&config, &environment)),
         signal: EventSignal::new(events, bus, &environment.stack),
         rules: rules(&environment.settings),
         settings: environment.settings.clone(),
+        access,
+        allowances: Allowances::default(),
     };
+    // With keys the gateway lets everybody through, and the routes do not.
     let gate = Gate {
-        signed: optional("NOMMER_API_AUTHORIZATION").as_deref() != Some("NONE"),
-        anonymous_legacy: environment.settings.legacy.allow_anonymous,
+        signed: !access.keys_required && authorization.as_deref() != Some("NONE"),
+        anonymous_legacy: access.keys_required || access.anonymous_legacy,
     };
     Ok(behind_gateway(router(Arc::new(submit)), gate))
 }

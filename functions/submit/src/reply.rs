@@ -15,18 +15,31 @@ use nommer_core::{
 };
 
 /// Seconds after which a client may try again when a part of the system did not answer.
-const RETRY_AFTER: &str = "1";
+const RETRY_AFTER: u64 = 1;
 
 /// An error on its way to the caller.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub struct Refusal {
     error: JobError,
     pointer: String,
+    /// Seconds.
+    retry_after: Option<u64>,
 }
 
 impl Refusal {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         JobError::new(code, message).into()
+    }
+
+    /// What is wrong, without the field.
+    pub fn into_error(self) -> JobError {
+        self.error
+    }
+
+    /// The same refusal, with the time when to try again.
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 
     pub(crate) fn no_such_job(id: &str) -> Self {
@@ -39,6 +52,7 @@ impl Refusal {
 impl From<JobError> for Refusal {
     fn from(error: JobError) -> Self {
         Self {
+            retry_after: error.code.retryable().then_some(RETRY_AFTER),
             error,
             pointer: String::new(),
         }
@@ -48,8 +62,8 @@ impl From<JobError> for Refusal {
 impl From<SpecError> for Refusal {
     fn from(refused: SpecError) -> Self {
         Self {
-            error: refused.error,
             pointer: refused.pointer,
+            ..refused.error.into()
         }
     }
 }
@@ -72,8 +86,11 @@ impl IntoResponse for Refusal {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if self.error.code.retryable() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.error.code == Code::Unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }

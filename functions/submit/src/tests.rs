@@ -17,6 +17,8 @@ use tower::ServiceExt as _;
 use super::*;
 
 mod fleet;
+mod keys;
+mod retry;
 
 struct Server {
     router: Router,
@@ -36,6 +38,8 @@ fn server() -> Server {
         signal: NoSignal,
         rules: SpecRules::default(),
         settings: settings(),
+        access: Access::default(),
+        allowances: Allowances::default(),
     };
     Server {
         router: router(Arc::new(submit)),

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use nommer_core::key::Caller;
 use nommer_core::{
     error::Code,
     id::JobId,
@@ -17,7 +18,7 @@ use nommer_core::{
     settings::Settings,
     spec::{SpecRules, parse_v1},
 };
-use nommer_submit::{Submit, accept};
+use nommer_submit::{Access, Allowances, NewJob, Submit, accept};
 use serde_json::json;
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -123,6 +124,8 @@ async fn ask(process: &Arc<Process>, wish: &Wish) -> Result<JobId, Code> {
         signal: Wake(Arc::clone(process)),
         rules: SpecRules::default(),
         settings: Settings::default(),
+        access: Access::default(),
+        allowances: Allowances::default(),
     };
     let now = process.now();
     let key = wish.key.as_ref().map(|key| IdempotencyKey {
@@ -134,10 +137,16 @@ async fn ask(process: &Arc<Process>, wish: &Wish) -> Result<JobId, Code> {
     let id = JobId::from_uuid(Uuid::from_u128(
         high << 64 | u128::from(world.random().bits()),
     ));
-    let accepted = accept(&submit, checked, key.as_ref(), id, now).await;
+    let new = NewJob {
+        checked,
+        key,
+        repeats: None,
+        id,
+    };
+    let accepted = accept(&submit, &Caller::Operator, new, now).await;
     accepted
         .map(|accepted| accepted.id().clone())
-        .map_err(|error| error.code)
+        .map_err(|refused| refused.into_error().code)
 }
 
 async fn cancel(world: &Arc<World>, id: &JobId) {

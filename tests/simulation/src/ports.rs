@@ -2,6 +2,7 @@
 //! written passes the oracle.
 
 mod fleet;
+mod keys;
 mod queue;
 
 use std::{
@@ -11,7 +12,7 @@ use std::{
 };
 
 use nommer_core::{
-    id::JobId,
+    id::{JobId, KeyId},
     job::{Job, JobState},
     lease::LeaseToken,
     notify::Notification,
@@ -260,6 +261,13 @@ impl JobStore for SimStore {
             }
         }
         Ok(jobs)
+    }
+
+    async fn unfinished_of(&self, owner: &KeyId, most: u32) -> Result<u32, StoreError> {
+        let base = &self.process.world.memory.store;
+        self.process
+            .call("unfinished_of", base.unfinished_of(owner, most))
+            .await
     }
 
     async fn list(&self, filter: &JobFilter) -> Result<Vec<Job>, StoreError> {

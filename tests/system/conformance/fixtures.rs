@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use nommer_core::{
-    id::JobId,
+    id::{JobId, KeyId},
     instance::{Instance, InstanceState},
     job::{Event, Job, StateName},
     money::Market,
@@ -41,6 +41,11 @@ pub(super) fn job_to(number: u32, destination: &str) -> Job {
     });
     let spec = serde_json::from_value(spec).unwrap();
     Job::new(id(number), spec, SealedSecrets::default(), at(0))
+}
+
+/// An API key that has jobs.
+pub(super) fn owner() -> KeyId {
+    KeyId::from_hex("0123456789abcdef")
 }
 
 /// A job that an encoder has claimed.

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use nommer_core::{
+    id::KeyId,
     job::{Job, StateName},
     ports::{Created, JobFilter, JobStore, NotificationStore, StoreError, Version},
 };
 
 use super::{
     World,
-    fixtures::{at, canceled, claimed, id, job, job_to, key, notification},
+    fixtures::{at, canceled, claimed, id, job, job_to, key, notification, owner},
 };
 
 async fn create(world: &impl World, job: &Job) -> Created {
@@ -217,6 +218,67 @@ pub(super) async fn lists_can_be_filtered(world: &impl World) {
         ..filter(canceled, odd)
     };
     assert_eq!(listed(world, next).await, [1]);
+}
+
+/// Six jobs: those with even numbers have an owner, the first four have ended.
+async fn owned_jobs(world: &impl World) {
+    for number in 1..=6 {
+        let mut job = job(number);
+        job.owner = (number % 2 == 0).then(owner);
+        create(world, &job).await;
+        if number < 5 {
+            let ended = canceled(job);
+            world.store().put(&ended, Version(1), &[]).await.unwrap();
+        }
+    }
+}
+
+pub(super) async fn a_list_can_be_narrowed_to_an_owner(world: &impl World) {
+    owned_jobs(world).await;
+    let of = |owner, state| JobFilter {
+        owner: Some(owner),
+        state,
+        ..all()
+    };
+    assert_eq!(listed(world, of(owner(), None)).await, [6, 4, 2]);
+    let state = Some(StateName::Canceled);
+    assert_eq!(listed(world, of(owner(), state)).await, [4, 2]);
+    let other = KeyId::from_hex("0000");
+    assert_eq!(listed(world, of(other, None)).await, [0; 0]);
+}
+
+pub(super) async fn a_list_can_be_narrowed_to_a_time(world: &impl World) {
+    owned_jobs(world).await;
+    let base = || JobFilter {
+        since: Some(id(2)),
+        before: Some(id(5)),
+        ..all()
+    };
+    let mut wanted = [base(), base(), base(), base(), base()];
+    wanted[1].owner = Some(owner());
+    wanted[2].state = Some(StateName::Canceled);
+    wanted[3].external_id = Some("customer-0".to_owned());
+    wanted[4].limit = 2;
+    let found = [&[4, 3, 2][..], &[4, 2], &[4, 3, 2], &[4, 2], &[4, 3]];
+    for (filter, found) in wanted.into_iter().zip(found) {
+        assert_eq!(listed(world, filter).await, found);
+    }
+}
+
+pub(super) async fn unfinished_jobs_of_an_owner_are_counted_up_to_a_limit(world: &impl World) {
+    for number in 1..=4 {
+        let mut job = job(number);
+        job.owner = (number != 1).then(owner);
+        create(world, &job).await;
+        if number == 4 {
+            let ended = canceled(job);
+            world.store().put(&ended, Version(1), &[]).await.unwrap();
+        }
+    }
+    let count = async |most| world.store().unfinished_of(&owner(), most).await.unwrap();
+    assert_eq!((count(9).await, count(2).await, count(1).await), (2, 2, 1));
+    let other = KeyId::from_hex("0000");
+    assert_eq!(world.store().unfinished_of(&other, 9).await.unwrap(), 0);
 }
 
 pub(super) async fn a_deleted_job_takes_its_notifications_along(world: &impl World) {

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::json;
 
-use super::stack::Deployment;
+use super::stack::{Deployment, Encoder};
 use crate::{
     counting::Counting,
     emulator::ministack,
@@ -100,32 +100,17 @@ impl Struck {
         });
         if self.stack.job(&id)["state"] == "PENDING" {
             let second = self.instance(&first);
-            let mut encoder = self.stack.play(&second).await;
-            self.assert_whole(&id, &name).await;
-            assert!(encoder.wait().success());
-            self.stack.power_off(&second).await;
-        } else {
-            self.assert_whole(&id, &name).await;
+            let encoder = self.stack.play(&second).await;
+            self.wait_for_end(&id, second, encoder).await;
         }
+        self.assert_whole(&id, &name).await;
     }
 
-    async fn cut_off(&self, point: &'static str) {
-        let name = format!("cut-{point}.mp4");
-        let id = self.submit(&name);
-        let hold = Hold::at(point);
-        let mut instance = self.instance("");
-        let mut encoder = self.stack.play_with(&instance, Some(hold.variable())).await;
-        hold.reached();
-        let before = self.line.cuts();
-        self.line.cut(true);
-        hold.let_go();
-        eventually("connections to be cut", || {
-            (self.line.cuts() >= before + CUTS).then_some(())
-        });
-        self.line.cut(false);
+    /// Plays this instance, and those after it, until the job is done.
+    async fn wait_for_end(&self, id: &str, mut instance: String, mut encoder: Encoder) {
         let begun = Instant::now();
-        while self.stack.job(&id)["state"] != "FINISHED" {
-            assert!(begun.elapsed() < LIMIT, "{:#}", self.stack.job(&id));
+        while self.stack.job(id)["state"] != "FINISHED" {
+            assert!(begun.elapsed() < LIMIT, "{:#}", self.stack.job(id));
             self.stack.invoke("PruneFunction", &json!({}));
             // It may have been idle for so long that it ended before the job came back.
             if encoder.has_ended() {
@@ -135,9 +120,26 @@ impl Struck {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        self.assert_whole(&id, &name).await;
         assert!(encoder.wait().success());
         self.stack.power_off(&instance).await;
+    }
+
+    async fn cut_off(&self, point: &'static str) {
+        let name = format!("cut-{point}.mp4");
+        let id = self.submit(&name);
+        let hold = Hold::at(point);
+        let instance = self.instance("");
+        let encoder = self.stack.play_with(&instance, Some(hold.variable())).await;
+        hold.reached();
+        let before = self.line.cuts();
+        self.line.cut(true);
+        hold.let_go();
+        eventually("connections to be cut", || {
+            (self.line.cuts() >= before + CUTS).then_some(())
+        });
+        self.line.cut(false);
+        self.wait_for_end(&id, instance, encoder).await;
+        self.assert_whole(&id, &name).await;
     }
 }
 

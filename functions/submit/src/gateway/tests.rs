@@ -12,7 +12,7 @@ use nommer_core::{
     settings::Settings,
     spec::SpecRules,
 };
-use nommer_submit::{Submit, router};
+use nommer_submit::{Access, Allowances, Submit, router};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -36,6 +36,8 @@ async fn answer(gate: Gate, event: &str) -> (u16, Value, Vec<String>) {
         signal: NoSignal,
         rules: SpecRules::default(),
         settings: Settings::default(),
+        access: Access::default(),
+        allowances: Allowances::default(),
     };
     let routes = behind_gateway(router(Arc::new(submit)), gate);
     let response = routes.oneshot(from_str(event).unwrap()).await.unwrap();

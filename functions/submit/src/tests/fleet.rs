@@ -167,6 +167,8 @@ async fn an_unknown_price_or_length_makes_an_estimate_unknown_never_zero() {
         signal: NoSignal,
         rules: SpecRules::default(),
         settings: Settings::default(),
+        access: Access::default(),
+        allowances: Allowances::default(),
     };
     let priceless = Server {
         router: router(Arc::new(submit)),

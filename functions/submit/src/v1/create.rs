@@ -1,0 +1,166 @@
+//! New jobs: from a request, as a dry run, and as another try of a job that has ended.
+
+use std::time::Duration;
+
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
+use nommer_core::{
+    api::{DryRun, JobView},
+    error::{Code, JobError},
+    id::JobId,
+    job::{Job, StateName},
+    key::Caller,
+    lease::later,
+    ports::{Backend, IdempotencyKey, ScaleSignal},
+    spec::{Checked, parse_v1},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{Ports, query};
+use crate::{
+    NewJob, Submit, accept,
+    body::read_json,
+    estimate,
+    job::{Accepted, find},
+    reply::Refusal,
+};
+
+/// How long an idempotency key is remembered.
+const KEY_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
+
+/// Longest idempotency key, in bytes.
+const KEY_BYTES: usize = 255;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateQuery {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+pub(crate) async fn create<B: Backend, W: ScaleSignal>(
+    State(submit): Ports<B, W>,
+    Extension(caller): Extension<Caller>,
+    asked: Result<Query<CreateQuery>, QueryRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let dry_run = query(asked)?.dry_run;
+    let body = read_json(body).await?;
+    let now = Timestamp::now();
+    let key = idempotency_key(&headers, &body, now)?;
+    let checked = parse_v1(&body, &submit.rules)?;
+    estimate::affordable(&submit, &checked.spec).await?;
+    if dry_run {
+        caller.check_addresses(&checked.spec)?;
+        let estimate = estimate::of_spec(&submit, &checked.spec).await?;
+        return Ok(Json(DryRun::new(&checked.spec, estimate)).into_response());
+    }
+    let new = NewJob {
+        checked,
+        key,
+        repeats: None,
+        id: JobId::from_uuid(Uuid::now_v7()),
+    };
+    answer(&submit, &caller, new, now).await
+}
+
+/// Submits a job that ended badly once more, as a new job: ends never change.
+pub(crate) async fn retry<B: Backend, W: ScaleSignal>(
+    State(submit): Ports<B, W>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let now = Timestamp::now();
+    let ended = find(&submit, &caller, &id).await?;
+    check_repeatable(&ended)?;
+    let key = idempotency_key(&headers, &json!({"retry_of": ended.id}), now)?;
+    let new = NewJob {
+        checked: Checked {
+            spec: ended.spec.clone(),
+            source: None,
+            destination: None,
+            notify: None,
+        },
+        key,
+        repeats: Some(Box::new(ended)),
+        id: JobId::from_uuid(Uuid::now_v7()),
+    };
+    answer(&submit, &caller, new, now).await
+}
+
+fn check_repeatable(job: &Job) -> Result<(), Refusal> {
+    let (id, state) = (&job.id, job.state.name());
+    if !job.state.ended() || state == StateName::Finished {
+        let message = format!("job {id} is {state}; only what ended badly is tried again");
+        return Err(Refusal::new(Code::Conflict, message));
+    }
+    if job.spec.source_path.has_secret() || job.spec.dest_path.has_secret() {
+        let message =
+            format!("the credentials in the addresses of job {id} were forgotten when it ended");
+        return Err(JobError::new(Code::Conflict, message)
+            .with_hint("submit it again, with its credentials")
+            .into());
+    }
+    Ok(())
+}
+
+async fn answer<B: Backend, W: ScaleSignal>(
+    submit: &Submit<B, W>,
+    caller: &Caller,
+    new: NewJob,
+    now: Timestamp,
+) -> Result<Response, Refusal> {
+    let accepted = accept(submit, caller, new, now).await?;
+    let replayed = matches!(accepted, Accepted::Replayed(_));
+    let job = match accepted {
+        Accepted::New(job) => *job,
+        Accepted::Replayed(id) => find(submit, caller, id.as_str()).await?,
+    };
+    let mut response = (StatusCode::CREATED, Json(JobView::new(&job, now))).into_response();
+    let location = HeaderValue::from_str(&format!("/v1/jobs/{}", job.id));
+    let headers = response.headers_mut();
+    headers.extend(location.ok().map(|value| (header::LOCATION, value)));
+    if replayed {
+        headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+fn idempotency_key(
+    headers: &HeaderMap,
+    body: &Value,
+    now: Timestamp,
+) -> Result<Option<IdempotencyKey>, Refusal> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = value
+        .to_str()
+        .ok()
+        .filter(|key| (1..=KEY_BYTES).contains(&key.len()))
+        .ok_or_else(|| {
+            let message = format!(
+                "the Idempotency-Key header must be 1 to {KEY_BYTES} visible ASCII characters"
+            );
+            Refusal::new(Code::InvalidSpec, message)
+        })?;
+    // Keys of a JSON object are sorted here, so the same request in another order has the same hash.
+    let hash = Sha256::digest(body.to_string());
+    Ok(Some(IdempotencyKey {
+        key: key.to_owned(),
+        body_hash: STANDARD.encode(hash),
+        expires_at: later(now, KEY_LIFETIME),
+    }))
+}

@@ -1,0 +1,195 @@
+//! Jobs that there are: shown, listed, canceled, deleted.
+
+use axum::{
+    Extension, Json,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use jiff::Timestamp;
+use nommer_core::{
+    api::{JobView, Page},
+    commit::Committed,
+    error::Code,
+    id::JobId,
+    job::{Event, StateChange, StateName},
+    key::Caller,
+    ports::{Backend, JobFilter, JobStore, ScaleSignal, Version},
+};
+use serde::Deserialize;
+
+use super::{Ports, query};
+use crate::{
+    job::{find, find_version},
+    reply::Refusal,
+};
+
+/// Jobs on a page unless the caller says otherwise, and at most.
+const PAGE: u32 = 20;
+const PAGE_AT_MOST: u32 = 100;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListQuery {
+    state: Option<String>,
+    external_id: Option<String>,
+    created_after: Option<String>,
+    created_before: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+impl ListQuery {
+    /// The filter, for one more job than is shown: it tells whether there is another page.
+    fn filter(self) -> Result<JobFilter, Refusal> {
+        let state = self.state.map(|name| {
+            let names = StateName::ALL.map(StateName::as_str).join(", ");
+            StateName::parse(&name).ok_or_else(|| invalid(format!("state must be one of {names}")))
+        });
+        let cursor = self.cursor.map(|cursor| {
+            let refused = |_invalid| invalid("cursor must be a next_cursor of an earlier page");
+            cursor.parse::<JobId>().map_err(refused)
+        });
+        let before = time(self.created_before.as_deref(), "created_before")?;
+        let before = [before, cursor.transpose()?].into_iter().flatten().min();
+        Ok(JobFilter {
+            state: state.transpose()?,
+            external_id: self.external_id,
+            owner: None,
+            before,
+            since: time(self.created_after.as_deref(), "created_after")?,
+            limit: page_size(self.limit.as_deref())? + 1,
+        })
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new(Code::InvalidSpec, message)
+}
+
+/// The first id that a job of this time can have.
+fn time(text: Option<&str>, field: &str) -> Result<Option<JobId>, Refusal> {
+    let Some(text) = text else { return Ok(None) };
+    let at: Timestamp = text.parse().map_err(|_invalid| {
+        invalid(format!(
+            "{field} must be a time such as 2026-01-31T12:00:00Z"
+        ))
+    })?;
+    Ok(Some(JobId::first_of(at)))
+}
+
+fn page_size(text: Option<&str>) -> Result<u32, Refusal> {
+    let Some(text) = text else { return Ok(PAGE) };
+    text.parse()
+        .ok()
+        .filter(|size| (1..=PAGE_AT_MOST).contains(size))
+        .ok_or_else(|| {
+            invalid(format!(
+                "limit must be a whole number from 1 to {PAGE_AT_MOST}"
+            ))
+        })
+}
+
+pub(crate) async fn list<B: Backend, W: ScaleSignal>(
+    State(submit): Ports<B, W>,
+    Extension(caller): Extension<Caller>,
+    asked: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<Page<JobView>>, Refusal> {
+    let filter = caller.narrowed(query(asked)?.filter()?);
+    let shown = filter.limit as usize - 1;
+    let mut jobs = submit.backend.store().list(&filter).await?;
+    let more = jobs.len() > shown;
+    jobs.truncate(shown);
+    let next_cursor = more
+        .then(|| jobs.last().map(|job| job.id.to_string()))
+        .flatten();
+    let now = Timestamp::now();
+    let data = jobs.iter().map(|job| JobView::new(job, now)).collect();
+    Ok(Json(Page { data, next_cursor }))
+}
+
+/// Shows a job, or answers 304 to a caller who has seen it as it is stored. What grows with the time alone, its cost, does not count.
+pub(crate) async fn get<B: Backend, W: ScaleSignal>(
+    State(submit): Ports<B, W>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let (job, Version(version)) = find_version(&submit, &caller, &id).await?;
+    let tag = format!("W/\"{version}\"");
+    let seen = headers.get(header::IF_NONE_MATCH);
+    let seen = seen
+        .and_then(|tags| tags.to_str().ok())
+        .is_some_and(|tags| {
+            tags.split(',')
+                .any(|one| matches!(one.trim(), "*") || one.trim() == tag)
+        });
+    let mut response = if seen {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Json(JobView::new(&job, Timestamp::now())).into_response()
+    };
+    let tag = HeaderValue::from_str(&tag);
+    response
+        .headers_mut()
+        .extend(tag.ok().map(|tag| (header::ETAG, tag)));
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EventsQuery {
+    #[serde(default)]
+    after_sequence: u64,
+}
+
+/// The state changes of a job that it still knows, oldest first.
+pub(crate) async fn events<B: Backend, W: ScaleSignal>(
+    State(submit): Ports<B, W>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    asked: Result<Query<EventsQuery>, QueryRejection>,
+) -> Result<Json<Page<StateChange>>, Refusal> {
+    let after = query(asked)?.after_sequence;
+    let mut data = find(&submit, &caller, &id).await?.history;
+    data.retain(|change| change.sequence > after);
+    Ok(Json(Page {
+        data,
+        next_cursor: None,
+    }))
+}
+
+pub(crate) async fn cancel<B: Backend, W: ScaleSignal>(
+    State(submit): Ports<B, W>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<JobView>), Refusal> {
+    let job = find(&submit, &caller, &id).await?;
+    let now = Timestamp::now();
+    match submit
+        .backend
+        .table()
+        .apply(&job.id, Event::Cancel, now)
+        .await?
+    {
+        Committed::Changed { job, .. } | Committed::Ignored(job) => {
+            Ok((StatusCode::ACCEPTED, Json(JobView::new(&job, now))))
+        }
+        Committed::Denied(reason, _) => Err(Refusal::new(Code::Conflict, reason.to_string())),
+        Committed::Missing => Err(Refusal::no_such_job(&id)),
+    }
+}
+
+pub(crate) async fn delete<B: Backend, W: ScaleSignal>(
+    State(submit): Ports<B, W>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    let (job, version) = find_version(&submit, &caller, &id).await?;
+    if !job.state.ended() {
+        let message = format!("job {} is {}; cancel it first", job.id, job.state.name());
+        return Err(Refusal::new(Code::Conflict, message));
+    }
+    submit.backend.store().delete(&job.id, version).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
