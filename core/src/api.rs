@@ -1,6 +1,8 @@
 //! What `/v1` shows: the JSON shapes that the server writes and the command line reads. Additive changes only.
 
 mod fleet;
+#[cfg(feature = "openapi")]
+pub mod request;
 
 pub use fleet::{CostView, EncoderState, EncoderView, Estimate, FleetState, FleetView, GONE_SHOWN};
 
@@ -21,6 +23,7 @@ use crate::{
 
 /// A job as callers see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobView {
     /// Always `job`.
     pub object: String,
@@ -79,6 +82,7 @@ pub struct JobView {
 
 /// Exactly what ran.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Resolved {
     /// The command line of each pass.
     pub passes: Vec<Vec<String>>,
@@ -88,6 +92,7 @@ pub struct Resolved {
 
 /// Seconds spent in each stage, all attempts together. A stage that lasts still is not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Timings {
     /// Waiting for an encoder.
     pub queued: f64,
@@ -160,6 +165,7 @@ impl JobView {
 
 /// What a request would become, if it were not a dry run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DryRun {
     /// Always `dry_run`.
     pub object: String,
@@ -188,6 +194,7 @@ impl DryRun {
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Page<T> {
     /// The entries, newest first.
     pub data: Vec<T>,
@@ -197,6 +204,7 @@ pub struct Page<T> {
 
 /// A notification with its id, as the delivery log shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeliveryView {
     /// The `webhook-id` of every attempt.
     pub id: String,
@@ -216,6 +224,7 @@ impl From<Notification> for DeliveryView {
 
 /// An error answer after RFC 9457, `application/problem+json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// A URI that names the kind of problem: `urn:media-nommer:error:` and the code.
     #[serde(rename = "type")]
@@ -240,6 +249,7 @@ pub struct Problem {
 
 /// What is wrong with one field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldProblem {
     /// The field, as a JSON pointer (RFC 6901).
     pub pointer: String,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// What went wrong, in one word. Lower snake case on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Code {
     /// A field of the request is missing or wrong.
     InvalidSpec,
@@ -263,6 +264,7 @@ impl Code {
 /// Why a job failed, or why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[error("{}: {message}", code.as_str())]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobError {
     /// The stable code.
     pub code: Code,
@@ -293,6 +295,7 @@ impl JobError {
 
 /// Something the caller should know that does not stop the job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Warning {
     /// The stable code, lower snake case.
     pub code: String,

@@ -18,6 +18,7 @@ const MAX_ID_BYTES: usize = 64;
 /// Made from a version 7 UUID (RFC 9562), so ids sort by creation time and serve as list cursors.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobId(String);
 
 impl JobId {
@@ -70,6 +71,7 @@ impl fmt::Display for JobId {
 /// The name of one instance: an EC2 instance id, or `local-` and a UUID for an encoder process on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InstanceId(String);
 
 impl InstanceId {
@@ -115,6 +117,7 @@ impl fmt::Display for InstanceId {
 /// The name of one API key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyId(String);
 
 impl KeyId {

@@ -130,6 +130,7 @@ pub struct Report {
 
 /// One published file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Output {
     /// Its address, without secrets.
     pub url: String,
@@ -157,6 +158,7 @@ pub struct Output {
 
 /// One change of state, as the timeline shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StateChange {
     /// Its number, from 1.
     pub sequence: u64,

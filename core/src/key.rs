@@ -236,7 +236,7 @@ fn within(prefixes: &[String], address: &str, field: &str) -> Result<(), SpecErr
 pub fn needed(method: &str, path: &str) -> Option<Scope> {
     let reads = matches!(method, "GET" | "HEAD");
     match path {
-        "/v1/health" | "/v1/version" => None,
+        "/v1/health" | "/v1/version" | "/openapi.json" | "/docs" => None,
         "/v1/presets" | "/v1/webhook-deliveries" if reads => Some(Scope::Read),
         "/v1/estimates" => Some(Scope::Read),
         "/job/submit" | "/job/submit/" => Some(Scope::Submit),

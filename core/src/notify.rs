@@ -41,6 +41,7 @@ const GONE: u16 = 410;
 /// How a notification looks on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum NotifyFormat {
     /// One GET when the job ends, with the fields in the query: what the original documents.
     Get,
@@ -61,6 +62,7 @@ pub struct NotifyTarget {
 
 /// One state change that somebody is to be told of, and what has become of that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Notification {
     /// The job that changed.
     pub job_id: JobId,
@@ -86,6 +88,7 @@ pub struct Notification {
 /// What has become of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum DeliveryStatus {
     /// Not delivered yet.
     Due,
@@ -97,6 +100,7 @@ pub enum DeliveryStatus {
 
 /// What came of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Answer {
     /// When.
     pub at: Timestamp,

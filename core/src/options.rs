@@ -28,6 +28,7 @@ const MOST_BYTES: usize = 4_096;
 
 /// One option: its name without the dash, and its value if it takes one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Pair {
     /// The name.
     pub name: String,

@@ -74,6 +74,7 @@ fn positive(text: &str) -> Option<f64> {
 
 /// How far a job is, as callers see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Progress {
     /// The pass that runs now, from 1; 0 before the first.
     pub pass: u32,

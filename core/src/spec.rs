@@ -64,6 +64,7 @@ pub struct JobSpec {
 
 /// One FFmpeg run as the caller wrote it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PassSpec {
     /// Options before the input.
     #[serde(default)]

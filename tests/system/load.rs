@@ -259,7 +259,7 @@ fn recovery(system: &System, name: &str) -> Duration {
 #[ignore = "measures: cargo test -p nommer-tests -- --ignored --nocapture load::the_job"]
 fn the_job_of_a_dead_encoder_runs_again_within_its_lease_and_two_seconds() {
     let lease = Duration::from_secs(2);
-    let system = System::start_with(&[("NOMMER_FLEET__IDLE_TIMEOUT", "0s")]);
+    let system = System::start_with(&[("NOMMER_FLEET__IDLE_TIMEOUT", "1s")]);
     make_clip(&system.path("in.mp4"), 20, "640x360");
     let mut times: Vec<Duration> = (0..100)
         .map(|number| recovery(&system, &format!("{number}.mp4")))

@@ -25,6 +25,7 @@ mod limits;
 mod load;
 mod moov;
 mod notifications;
+mod openapi;
 mod readme;
 mod s3;
 mod scale;

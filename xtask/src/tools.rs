@@ -21,16 +21,25 @@ const CLIPS: &str = "clips";
 
 /// The lists of Python packages in `xtask/requirements`; each gets an environment of its own, because their pins
 /// contradict each other.
-const ENVIRONMENTS: [&str; 6] = [CLIPS, "emulators", "template", "checkov", "cdk", "audit"];
+const ENVIRONMENTS: [&str; 7] = [
+    CLIPS,
+    "emulators",
+    "template",
+    "checkov",
+    "cdk",
+    "audit",
+    "schemathesis",
+];
 
 /// What tests are told, each with the list and the program in its environment.
-const PROGRAMS: [(&str, &str, &str); 6] = [
+const PROGRAMS: [(&str, &str, &str); 7] = [
     ("NOMMER_TEST_MINISTACK", "emulators", "ministack"),
     ("NOMMER_TEST_MOTO", "emulators", "moto_server"),
     ("NOMMER_TEST_SAM", "template", "sam"),
     ("NOMMER_TEST_CFN_LINT", "template", "cfn-lint"),
     ("NOMMER_TEST_CHECKOV", "checkov", "checkov"),
     ("NOMMER_TEST_CDK_PYTHON", "cdk", "python"),
+    ("NOMMER_TEST_SCHEMATHESIS", "schemathesis", "schemathesis"),
 ];
 
 /// Prepares all tools: FFmpeg, curl, Node.js, debootstrap, systemd-nspawn, the Python packages and the clips.

@@ -19,6 +19,7 @@ pub const GONE_SHOWN: Duration = Duration::from_mins(10);
 
 /// What a job has cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CostView {
     /// US dollars so far, all attempts; null if a price is not known.
     pub usd: Option<f64>,
@@ -28,6 +29,7 @@ pub struct CostView {
 
 /// What a job would cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Estimate {
     /// US dollars; null if it cannot be told.
     pub usd: Option<f64>,
@@ -40,6 +42,7 @@ pub struct Estimate {
 /// Whether the fleet may grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum FleetState {
     /// As work asks for.
     Active,
@@ -54,6 +57,7 @@ pub enum FleetState {
 /// Where an instance is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum EncoderState {
     /// Launched or about to be, and not heard of yet.
     Booting,
@@ -69,6 +73,7 @@ pub enum EncoderState {
 
 /// One instance as callers see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EncoderView {
     /// Its name; that of its launch until it has one.
     pub id: String,
@@ -94,6 +99,7 @@ pub struct EncoderView {
 
 /// The whole fleet as callers see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FleetView {
     /// Whether it may grow.
     pub state: FleetState,

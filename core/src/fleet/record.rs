@@ -92,6 +92,7 @@ pub enum ReservationState {
 
 /// A decision of scale, kept to be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Decision {
     /// When.
     pub at: Timestamp,

@@ -81,6 +81,7 @@ impl Default for FleetSettings {
 /// How demand is computed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Policy {
     /// Weighs the waiting work against free and coming slots.
     #[default]

@@ -49,6 +49,7 @@ pub enum Stage {
 /// A state by its name on the wire: the original's seven and `CANCELED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum StateName {
     /// Waits for an encoder.
     Pending,

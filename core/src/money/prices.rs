@@ -15,6 +15,7 @@ pub const LOCAL_TYPE: &str = "local";
 /// How an instance is bought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Market {
     /// At the list price, for as long as it is wanted.
     #[default]

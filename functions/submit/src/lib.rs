@@ -9,6 +9,8 @@ mod estimate;
 mod fleet;
 mod job;
 mod legacy;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 mod reply;
 mod v1;
 
@@ -62,6 +64,8 @@ pub fn router<B: Backend, W: ScaleSignal + 'static>(submit: Arc<Submit<B, W>>) -
         .route("/v1/presets", routing::get(v1::presets))
         .route("/v1/health", routing::get(v1::health::<B, W>))
         .route("/v1/version", routing::get(v1::version))
+        .route("/openapi.json", routing::get(v1::description))
+        .route("/docs", routing::get(v1::docs))
         .fallback(reply::not_found)
         .method_not_allowed_fallback(reply::wrong_method)
         .layer(middleware::from_fn_with_state(

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
+    http::header,
+    response::{Html, IntoResponse},
 };
 use nommer_core::{
     error::Code,
@@ -50,4 +52,15 @@ pub(crate) async fn health<B: Backend, W: ScaleSignal>(
 
 pub(crate) async fn version() -> Json<Value> {
     Json(json!({"name": "media-nommer", "version": env!("CARGO_PKG_VERSION")}))
+}
+
+/// The description of the API, as `openapi.rs` makes it.
+pub(crate) async fn description() -> impl IntoResponse {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (json, include_str!("../openapi.json"))
+}
+
+/// The same for people. It loads nothing from elsewhere.
+pub(crate) async fn docs() -> impl IntoResponse {
+    Html(include_str!("../openapi.html"))
 }

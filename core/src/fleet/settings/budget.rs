@@ -9,6 +9,7 @@ use super::{SettingsError, ensure};
 /// The guard on money.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Budget {
     /// US dollars a calendar month (UTC) that the fleet may cost; nothing set means no limit.
     pub monthly_usd: Option<f64>,
@@ -19,6 +20,7 @@ pub struct Budget {
 /// What happens when the budget is spent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum BudgetAction {
     /// No more launches; what runs goes on.
     #[default]

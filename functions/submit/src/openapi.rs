@@ -1,0 +1,52 @@
+//! The description of the API in `OpenAPI` 3.1, made from the types that are on the wire. What is served is the files that this was
+//! last written to; a test compares them. Nothing here answers requests.
+
+mod page;
+mod paths;
+
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        OpenApi as Description,
+        security::{Http, HttpAuthScheme, SecurityScheme},
+    },
+};
+
+/// The description, as pretty JSON.
+pub fn description() -> String {
+    let json = Api::openapi().to_pretty_json();
+    json.expect("the description is JSON") + "\n"
+}
+
+/// The description for people, as a page that loads nothing.
+pub fn page() -> String {
+    let json = Api::openapi().to_json().expect("the description is JSON");
+    page::of(&serde_json::from_str(&json).expect("it was JSON"))
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "media-nommer",
+        description = "Encode video on machines that you own. Where keys are asked for, send one as a bearer token; a stack with AWS_IAM asks for signed requests instead."
+    ),
+    paths(
+        paths::create, paths::list, paths::get, paths::delete, paths::events, paths::cancel, paths::retry, paths::deliveries, paths::redeliver, paths::estimate, paths::presets,
+        paths::fleet, paths::pause, paths::resume, paths::encoders, paths::drain, paths::health, paths::version, paths::legacy, paths::legacy_slash,
+    ),
+    components(schemas(nommer_core::api::Problem)),
+    security(("key" = []), ()),
+    modifiers(&Keys),
+)]
+struct Api;
+
+/// API keys.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, description: &mut Description) {
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("key", bearer);
+    }
+}

@@ -1,0 +1,169 @@
+//! What each address takes and answers, as documentation that the compiler checks. The functions are never called: the routes
+//! themselves are generic and documented here once.
+
+#![expect(
+    dead_code,
+    unused_qualifications,
+    reason = "all of this is read by macros and described, never called"
+)]
+
+use nommer_core::{
+    api::{
+        DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page, Problem,
+        request::{
+            EstimateRequest, Health, JobRequest, LegacyAnswer, PauseRequest, PresetView,
+            VersionView,
+        },
+    },
+    job::{StateChange, StateName},
+};
+use utoipa::{IntoParams, IntoResponses, ToSchema};
+
+/// Refusals, after RFC 9457. `code` is stable.
+#[derive(IntoResponses, ToSchema)]
+enum Refused {
+    /// The request was refused; `code` says why, `errors` names the field, `hint` says what to do.
+    #[response(status = "4XX", content_type = "application/problem+json")]
+    Request(Problem),
+    /// The system could not answer. With `retryable`, the same request may succeed later.
+    #[response(status = "5XX", content_type = "application/problem+json")]
+    System(Problem),
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// Only jobs in this state.
+    #[param(nullable = false)]
+    state: Option<StateName>,
+    /// Only jobs with this external id.
+    #[param(nullable = false)]
+    external_id: Option<String>,
+    /// Only jobs submitted at this time or later.
+    #[param(nullable = false, format = DateTime)]
+    created_after: Option<String>,
+    /// Only jobs submitted before this time.
+    #[param(nullable = false, format = DateTime)]
+    created_before: Option<String>,
+    /// At most so many.
+    #[param(nullable = false, minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[param(nullable = false, pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    cursor: Option<String>,
+}
+
+/// Submit a job
+///
+/// With `dry_run=true` it is checked and estimated, and nothing is made.
+#[utoipa::path(post, path = "/v1/jobs", tag = "jobs", request_body = JobRequest,
+    params(
+        ("dry_run" = Option<bool>, Query, description = "Only check and estimate.", nullable = false),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gives the same job for 24 hours.", nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
+    ),
+    responses((status = 201, description = "The job is recorded.", body = JobView), (status = 200, description = "The dry run.", body = DryRun), Refused))]
+pub(super) fn create() {}
+
+/// List jobs, newest first
+#[utoipa::path(get, path = "/v1/jobs", tag = "jobs", params(ListQuery),
+    responses((status = 200, description = "A page of jobs.", body = Page<JobView>), Refused))]
+pub(super) fn list() {}
+
+/// Show a job
+#[utoipa::path(get, path = "/v1/jobs/{id}", tag = "jobs",
+    params(("id" = String, Path, description = "The job's id."), ("If-None-Match" = Option<String>, Header, description = "`ETag` of an earlier answer.", nullable = false, pattern = "^[!-~ ]*$")),
+    responses((status = 200, description = "The job.", body = JobView, headers(("ETag" = String, description = "Changes when the job does."))), (status = 304, description = "It has not changed."), Refused))]
+pub(super) fn get() {}
+
+/// Forget a job that has ended
+///
+/// Its outputs stay.
+#[utoipa::path(delete, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path, description = "The job's id.")),
+    responses((status = 204, description = "It is forgotten."), Refused))]
+pub(super) fn delete() {}
+
+/// List a job's state changes
+#[utoipa::path(get, path = "/v1/jobs/{id}/events", tag = "jobs",
+    params(("id" = String, Path, description = "The job's id."), ("after_sequence" = Option<u64>, Query, description = "Only changes after this one.", nullable = false, minimum = 0)),
+    responses((status = 200, description = "The newest 64 changes, oldest first.", body = Page<StateChange>), Refused))]
+pub(super) fn events() {}
+
+/// Cancel a job
+#[utoipa::path(post, path = "/v1/jobs/{id}/cancel", tag = "jobs", params(("id" = String, Path, description = "The job's id.")),
+    responses((status = 202, description = "The job, canceled.", body = JobView), Refused))]
+pub(super) fn cancel() {}
+
+/// Try a job that ended badly again
+///
+/// As a new job: ends never change. `retry_of` names the old one.
+#[utoipa::path(post, path = "/v1/jobs/{id}/retry", tag = "jobs",
+    params(("id" = String, Path, description = "The job's id."), ("Idempotency-Key" = Option<String>, Header, description = "As when a job is submitted.", nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
+    responses((status = 201, description = "The new job.", body = JobView), Refused))]
+pub(super) fn retry() {}
+
+/// List the deliveries of a job's notifications
+#[utoipa::path(get, path = "/v1/webhook-deliveries", tag = "webhooks", params(("job_id" = String, Query, description = "The job's id.")),
+    responses((status = 200, description = "All of them, by sequence.", body = Page<DeliveryView>), Refused))]
+pub(super) fn deliveries() {}
+
+/// Deliver a notification again
+#[utoipa::path(post, path = "/v1/webhook-deliveries/{id}/redeliver", tag = "webhooks", params(("id" = String, Path, description = "The delivery's id.")),
+    responses((status = 202, description = "It is due again.", body = DeliveryView), Refused))]
+pub(super) fn redeliver() {}
+
+/// Estimate what a job would take and cost
+#[utoipa::path(post, path = "/v1/estimates", tag = "jobs", request_body = EstimateRequest,
+    responses((status = 200, description = "The estimate.", body = Estimate), Refused))]
+pub(super) fn estimate() {}
+
+/// List the presets
+#[utoipa::path(get, path = "/v1/presets", tag = "jobs",
+    responses((status = 200, description = "All of them.", body = Page<PresetView>), Refused))]
+pub(super) fn presets() {}
+
+/// Show the fleet
+#[utoipa::path(get, path = "/v1/fleet", tag = "fleet",
+    responses((status = 200, description = "The fleet, its last decision, and what it has cost.", body = FleetView), Refused))]
+pub(super) fn fleet() {}
+
+/// Launch nothing, and let encoders finish what they have
+#[utoipa::path(post, path = "/v1/fleet/pause", tag = "fleet", request_body(content = Option<PauseRequest>, description = "May be left out."),
+    responses((status = 202, description = "The fleet.", body = FleetView), Refused))]
+pub(super) fn pause() {}
+
+/// Go on
+#[utoipa::path(post, path = "/v1/fleet/resume", tag = "fleet",
+    responses((status = 202, description = "The fleet.", body = FleetView), Refused))]
+pub(super) fn resume() {}
+
+/// List the encoders
+#[utoipa::path(get, path = "/v1/encoders", tag = "fleet",
+    responses((status = 200, description = "All of them, those that ended lately too.", body = Page<EncoderView>), Refused))]
+pub(super) fn encoders() {}
+
+/// Let an encoder finish what it has, and end
+#[utoipa::path(post, path = "/v1/encoders/{id}/drain", tag = "fleet", params(("id" = String, Path, description = "The encoder's id.")),
+    responses((status = 202, description = "The encoder.", body = EncoderView), Refused))]
+pub(super) fn drain() {}
+
+/// Whether the system answers
+#[utoipa::path(get, path = "/v1/health", tag = "system", security(()),
+    responses((status = 200, description = "The job table answers.", body = Health), Refused))]
+pub(super) fn health() {}
+
+/// Which version answers
+#[utoipa::path(get, path = "/v1/version", tag = "system", security(()),
+    responses((status = 200, description = "Name and version.", body = VersionView), Refused))]
+pub(super) fn version() {}
+
+/// Submit a job as the original's client does
+///
+/// Whatever becomes of it, the status is 200 and `success` tells. The content type is not looked at.
+#[utoipa::path(post, path = "/job/submit", tag = "original", request_body(content = Option<serde_json::Value>, description = "As the original documents it."),
+    responses((status = 200, description = "Whether the job was taken.", body = LegacyAnswer), Refused))]
+pub(super) fn legacy() {}
+
+/// The same with a slash at the end
+#[utoipa::path(post, path = "/job/submit/", tag = "original", request_body(content = Option<serde_json::Value>, description = "As the original documents it."),
+    responses((status = 200, description = "Whether the job was taken.", body = LegacyAnswer), Refused))]
+pub(super) fn legacy_slash() {}
