@@ -32,6 +32,8 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     // First of all, before any thread exists: this program is also the sandbox that FFmpeg is started through.
     nommer_encoder::sandbox::run_if_sandbox_helper();
+    // Neither may an image of this program's memory be left behind, nor of those that it starts. One that could be is no reason to stop.
+    nommer_encoder::sandbox::forbid_core_dumps().ok();
     let cli = args::Cli::parse();
     let output = output::Output::new(&cli.common);
     match run::run(cli, output) {

@@ -35,6 +35,9 @@ const SCHEDULE: [Duration; 8] = [
 /// How long one attempt may take. Until then nobody else starts another.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The longest that a receiver may put an attempt off: one that asks for more would never be told.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(86_400);
+
 /// Status that says: this address will never want it again (RFC 9110, 15.5.11).
 const GONE: u16 = 410;
 
@@ -108,6 +111,16 @@ pub struct Answer {
     pub status: Option<u16>,
     /// The first KB of the answer's body, or why there was none.
     pub excerpt: String,
+    /// Seconds for which the receiver asked to be left alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+}
+
+impl Answer {
+    /// Whether the receiver wants to hear nothing any more (RFC 9110, 15.5.11).
+    pub fn is_gone(&self) -> bool {
+        self.status == Some(GONE)
+    }
 }
 
 impl Notification {
@@ -153,6 +166,7 @@ impl Notification {
         self.attempts = 0;
         self.status = DeliveryStatus::Due;
         self.next_attempt_at = Some(now);
+        self.last_answer = None;
     }
 
     /// Ends an attempt: delivered, to be tried again, or given up.
@@ -162,9 +176,25 @@ impl Notification {
         (self.status, self.next_attempt_at) = match (answer.status, pause) {
             (Some(200..=299), _) => (DeliveryStatus::Delivered, None),
             (Some(GONE), _) | (_, None) => (DeliveryStatus::Failed, None),
-            (_, Some(pause)) => (DeliveryStatus::Due, Some(later(at, pause))),
+            (_, Some(pause)) => {
+                let asked = answer.retry_after.map(Duration::from_secs);
+                let asked = asked.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+                (DeliveryStatus::Due, Some(later(at, pause.max(asked))))
+            }
         };
         self.last_answer = Some(answer);
+    }
+
+    /// Ends it without an attempt: its receiver has said that it is gone.
+    pub fn give_up(&mut self, now: Timestamp) {
+        self.status = DeliveryStatus::Failed;
+        self.next_attempt_at = None;
+        self.last_answer = Some(Answer {
+            at: now,
+            status: None,
+            excerpt: "the receiver answered 410 to another notification of this job: deliver that one again first".to_owned(),
+            retry_after: None,
+        });
     }
 }
 

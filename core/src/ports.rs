@@ -138,12 +138,14 @@ pub trait Fleet: Send + Sync {
 }
 
 /// What a receiver said to a notification.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
     /// The HTTP status; none if there was no answer.
     pub status: Option<u16>,
     /// The beginning of the answer's body, or why there was none.
     pub excerpt: String,
+    /// How long the receiver asked to be left alone.
+    pub retry_after: Option<Duration>,
 }
 
 /// What sends notifications. It follows no redirects and reaches no private address that the rules do not allow.

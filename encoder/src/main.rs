@@ -55,6 +55,7 @@ struct Role {
 fn main() -> anyhow::Result<()> {
     // Before anything else: this program is also what FFmpeg is started through.
     sandbox::run_if_sandbox_helper();
+    sandbox::forbid_core_dumps().context("forbid core dumps")?;
     let args = Args::parse();
     tracing_subscriber::fmt()
         .json()

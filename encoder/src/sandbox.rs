@@ -15,6 +15,7 @@
 mod cgroup;
 mod confine;
 pub(crate) mod control;
+mod core_dumps;
 mod elf;
 mod files;
 mod rlimits;
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cgroup::Cgroup;
 pub use control::{Control, Usage, Verdict};
+pub use core_dumps::forbid_core_dumps;
 pub use rlimits::Limits;
 
 /// The first argument that makes our binary the supervisor.

@@ -1,12 +1,18 @@
 //! Sending notifications: one request, no redirect, a short wait, and the beginning of the answer.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use nommer_core::{
     address::NetworkRules,
     notify::{ATTEMPT_TIMEOUT, Message, Method},
     ports::{Notifier, Reply},
     uri::NotifyUrl,
 };
-use reqwest::{Client, Response};
+use reqwest::{
+    Client, Response,
+    header::{HeaderMap, RETRY_AFTER},
+};
 
 use crate::guard;
 
@@ -42,8 +48,13 @@ impl HttpNotifier {
         }
         let response = request.send().await.map_err(guard::explain)?;
         let status = Some(response.status().as_u16());
+        let retry_after = retry_after(response.headers(), Timestamp::now());
         let excerpt = excerpt(response).await;
-        Ok(Reply { status, excerpt })
+        Ok(Reply {
+            status,
+            excerpt,
+            retry_after,
+        })
     }
 }
 
@@ -52,10 +63,20 @@ impl Notifier for HttpNotifier {
         self.try_post(url, message)
             .await
             .unwrap_or_else(|why| Reply {
-                status: None,
                 excerpt: why,
+                ..Reply::default()
             })
     }
+}
+
+/// What the receiver asks for: seconds, or a time (RFC 9110, 10.2.3).
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    at.duration_since(now).try_into().ok()
 }
 
 /// The first bytes of the body, as far as they arrive.
@@ -68,4 +89,23 @@ async fn excerpt(mut response: Response) -> String {
     }
     bytes.truncate(EXCERPT_BYTES);
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_may_ask_for_seconds_or_for_a_time() {
+        let now: Timestamp = "1994-11-06T08:00:00Z".parse().unwrap();
+        let asked = |text: &str| {
+            let headers = [(RETRY_AFTER, text.parse().unwrap())].into_iter().collect();
+            retry_after(&headers, now).map(|asked| asked.as_secs())
+        };
+        assert_eq!(asked("3600"), Some(3_600));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(49 * 60 + 37));
+        for nonsense in ["", "-1", "soon", "Sun, 06 Nov 1994 07:00:00 GMT", "1e9"] {
+            assert_eq!(asked(nonsense), None, "{nonsense:?}");
+        }
+    }
 }

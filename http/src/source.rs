@@ -1,6 +1,9 @@
 //! Fetching sources over HTTP: with a limit on time and redirects, each hop vetted, and resumed where a connection broke.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use nommer_core::{
     address::NetworkRules,
@@ -26,18 +29,35 @@ const READ_LIMIT: Duration = Duration::from_secs(60);
 /// How often a broken transfer is taken up again where it broke.
 const RESUMES: u32 = 5;
 
+/// The slowest that a source may come: less is a server that keeps an encoder busy, not one that serves media.
+const SLOWEST: u64 = 1_024;
+
+/// For how long it is watched before that is said, and again and again.
+const WATCHED: Duration = Duration::from_secs(30);
+
 /// Sources on web servers. Nothing can be written there.
 #[derive(Clone, Debug)]
 pub struct HttpSource {
     client: Client,
     rules: NetworkRules,
+    watched: Duration,
 }
 
 impl HttpSource {
     /// A source that reaches what the rules allow.
     pub fn new(rules: NetworkRules) -> Result<Self, reqwest::Error> {
         let client = guard::client(&rules).read_timeout(READ_LIMIT).build()?;
-        Ok(Self { client, rules })
+        Ok(Self {
+            client,
+            rules,
+            watched: WATCHED,
+        })
+    }
+
+    /// The same, leaving servers that are too slow after this time.
+    #[must_use]
+    pub fn watching(self, watched: Duration) -> Self {
+        Self { watched, ..self }
     }
 
     /// Asks for the object from byte `from` on, hop by hop.
@@ -78,12 +98,22 @@ impl HttpSource {
 
     /// Writes the body to the end of `file`. Gives how many bytes came before the connection ended or broke.
     async fn copy(
+        &self,
         response: &mut Response,
         file: &mut BufWriter<File>,
         name: &str,
     ) -> Result<Copied, MediaError> {
         let mut bytes = 0;
+        let (mut since, mut before) = (Instant::now(), 0);
         loop {
+            if since.elapsed() >= self.watched {
+                let least = self.watched.as_millis() * u128::from(SLOWEST);
+                if u128::from(bytes - before) * 1_000 < least {
+                    let broken = Some(too_slow(name));
+                    return Ok(Copied { bytes, broken });
+                }
+                (since, before) = (Instant::now(), bytes);
+            }
             match response.chunk().await {
                 Ok(Some(chunk)) => {
                     file.write_all(&chunk)
@@ -103,6 +133,13 @@ impl HttpSource {
                 }
             }
         }
+    }
+}
+
+fn too_slow(name: &str) -> MediaError {
+    MediaError::Unavailable {
+        what: format!("fetch {name}"),
+        detail: format!("it came with less than {SLOWEST} bytes a second"),
     }
 }
 
@@ -145,7 +182,7 @@ impl MediaStorage for HttpSource {
         let mut file = BufWriter::with_capacity(256 * 1_024, file);
         let (mut have, mut resumes) = (0, 0);
         loop {
-            let copied = Self::copy(&mut response, &mut file, &name).await?;
+            let copied = self.copy(&mut response, &mut file, &name).await?;
             have += copied.bytes;
             let Some(broken) = copied.broken else { break };
             // Only a version tag tells that the rest belongs to what is there already.

@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{Router, extract::State, http::StatusCode, response::Redirect, routing::get};
@@ -219,5 +220,53 @@ async fn a_notification_follows_no_redirect_and_shows_no_token_when_it_fails() {
     assert!(
         refused.excerpt.contains("not a public") && !refused.excerpt.contains("hush"),
         "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_source_that_trickles_is_left() {
+    let trickle = || async {
+        let bytes = futures_util::stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            Some((Ok::<_, std::convert::Infallible>("x"), ()))
+        });
+        axum::body::Body::from_stream(bytes)
+    };
+    let address = serve(Router::new().route("/media", get(trickle))).await;
+    let folder = TempDir::new().unwrap();
+    let source = HttpSource::new(reaching(address)).unwrap();
+    let fetched = source
+        .watching(Duration::from_millis(200))
+        .fetch(
+            &uri(address, "/media"),
+            None,
+            u64::MAX,
+            &folder.path().join("source"),
+        )
+        .await;
+    let refused = fetched.unwrap_err().to_string();
+    assert!(
+        refused.contains("less than 1024 bytes a second"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_notification_leaves_a_receiver_that_asks_for_time_alone() {
+    let busy = || async {
+        (
+            StatusCode::TOO_MANY_REQUESTS,
+            [("retry-after", "3600")],
+            "busy",
+        )
+    };
+    let address = serve(Router::new().route("/hook", get(busy))).await;
+    let notifier = HttpNotifier::new(reaching(address)).unwrap();
+    let network = reaching(address);
+    let url = NotifyUrl::parse(&format!("http://{address}/hook"), &network).unwrap();
+    let reply = notifier.post(&url, &message()).await;
+    assert_eq!(
+        (reply.status, reply.retry_after),
+        (Some(429), Some(Duration::from_secs(3_600)))
     );
 }

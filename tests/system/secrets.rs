@@ -17,6 +17,27 @@ use crate::harness::{System, eventually, file_url, files, make_clip};
 const MARK: &str = "cAnArYsEcReT0123456789";
 
 #[test]
+fn no_process_of_ours_leaves_an_image_of_its_memory() {
+    let system = System::start();
+    make_clip(&system.path("in.mp4"), 20, "640x360");
+    let id = system.submit(&json!({
+        "source_path": file_url(&system.path("in.mp4")), "dest_path": file_url(&system.path("out.mp4")),
+        "job_options": {"options": [{"outfile_options": [["c:v", "libx264"], ["preset", "veryslow"]]}]},
+    }));
+    system.in_pass(&id, 1);
+    let mut ours = system.encoders();
+    ours.push(system.server_id());
+    for pid in ours {
+        let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let dumps = limits
+            .lines()
+            .find(|line| line.starts_with("Max core file size"));
+        let words: Vec<&str> = dumps.unwrap().split_whitespace().collect();
+        assert_eq!(words[4..6], ["0", "0"], "{pid}: {words:?}");
+    }
+}
+
+#[test]
 fn secrets_of_addresses_are_nowhere_in_the_clear() {
     let system = System::start();
     make_clip(&system.path("in.mp4"), 3, "320x180");

@@ -150,6 +150,7 @@ fn a_receiver_that_is_down_is_tried_over_more_than_a_day_and_then_given_up() {
             at: now,
             status: Some(500),
             excerpt: String::new(),
+            retry_after: None,
         });
     }
     assert_eq!(
@@ -173,6 +174,7 @@ fn success_settles_it_and_gone_gives_it_up() {
             at: at(6),
             status: Some(status),
             excerpt: String::new(),
+            retry_after: None,
         });
         assert_eq!(notification.status, outcome, "{status}");
         assert_eq!(

@@ -63,12 +63,18 @@ impl<N: Notifier, C: Fn() -> Timestamp + Send + Sync> StateChange<N, C> {
             return Ok(());
         };
         let waiting = backend.store().notifications(id).await?;
+        let gone = waiting
+            .iter()
+            .any(|one| one.last_answer.as_ref().is_some_and(Answer::is_gone));
         let due: Vec<_> = waiting
             .into_iter()
             .filter(|one| one.due((self.now)()))
             .collect();
         if due.is_empty() {
             return Ok(());
+        }
+        if gone {
+            return give_up(backend, due, (self.now)()).await;
         }
         let url = open_url(backend, &job, target).await?;
         let to = Receiver {
@@ -109,6 +115,7 @@ impl<N: Notifier, C: Fn() -> Timestamp + Send + Sync> StateChange<N, C> {
             at: (self.now)(),
             status: reply.status,
             excerpt: reply.excerpt,
+            retry_after: reply.retry_after.map(|asked| asked.as_secs()),
         });
         tracing::info!(
             job.id = %to.job.id,
@@ -121,6 +128,23 @@ impl<N: Notifier, C: Fn() -> Timestamp + Send + Sync> StateChange<N, C> {
         backend.store().put_notification(&settled, &begun).await?;
         Ok(settled.next_attempt_at)
     }
+}
+
+/// Ends what is due to a receiver that is gone.
+async fn give_up<B: Backend>(
+    backend: &B,
+    due: Vec<Notification>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for read in due {
+        let mut ended = read.clone();
+        ended.give_up(now);
+        match backend.store().put_notification(&ended, &read).await {
+            Ok(()) | Err(StoreError::Conflict) => {}
+            Err(fault @ StoreError::Unavailable { .. }) => return Err(fault),
+        }
+    }
+    Ok(())
 }
 
 /// Whom a job's notifications go to.

@@ -18,6 +18,7 @@ use super::*;
 
 struct Recorder {
     status: Option<u16>,
+    retry_after: Option<Duration>,
     sent: Mutex<Vec<Message>>,
 }
 
@@ -27,6 +28,7 @@ impl Notifier for Recorder {
         Reply {
             status: self.status,
             excerpt: "thanks".to_owned(),
+            retry_after: self.retry_after,
         }
     }
 }
@@ -35,6 +37,7 @@ fn answering(status: Option<u16>) -> StateChange<Recorder, fn() -> Timestamp> {
     StateChange {
         notifier: Recorder {
             status,
+            retry_after: None,
             sent: Mutex::default(),
         },
         signing_secret: SigningSecret::from_bytes([1; 32]),
@@ -101,6 +104,57 @@ async fn a_receiver_that_is_down_is_tried_again_later() {
         1,
         "not before its time"
     );
+}
+
+#[tokio::test]
+async fn a_receiver_that_asks_for_an_hour_gets_it() {
+    let (backend, id) = canceled().await;
+    let mut state_change = answering(Some(429));
+    state_change.notifier.retry_after = Some(Duration::from_secs(3_600));
+    poll(&state_change, &backend).await;
+    let due = &backend.store.notifications(&id).await.unwrap()[0];
+    let next = due.next_attempt_at.unwrap();
+    assert_eq!(due.status, DeliveryStatus::Due);
+    assert!(elapsed(next, Timestamp::now()) > Duration::from_secs(3_590));
+    let mut asked_for_ever = due.clone();
+    let mut answer = due.last_answer.clone().unwrap();
+    answer.retry_after = Some(u64::MAX);
+    asked_for_ever.settle(answer.clone());
+    let next = asked_for_ever.next_attempt_at.unwrap();
+    assert_eq!(elapsed(next, answer.at), Duration::from_secs(86_400));
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_gone_is_told_nothing_more_until_it_is_told_again() {
+    let (backend, id) = canceled().await;
+    let gone = answering(Some(410));
+    poll(&gone, &backend).await;
+    let first = backend.store.notifications(&id).await.unwrap().remove(0);
+    assert_eq!(first.status, DeliveryStatus::Failed);
+
+    // Another change of the same job.
+    let mut second = first.clone();
+    second.sequence += 1;
+    second.redeliver(Timestamp::now());
+    let (job, version) = backend.store.get(&id).await.unwrap().unwrap();
+    backend.store.put(&job, version, &[second]).await.unwrap();
+    gone.deliver(&backend, &id).await.unwrap();
+    assert_eq!(gone.notifier.sent.lock().unwrap().len(), 1);
+    let given_up = backend.store.notifications(&id).await.unwrap().remove(1);
+    assert_eq!(given_up.status, DeliveryStatus::Failed);
+    assert!(given_up.last_answer.unwrap().excerpt.contains("410"));
+
+    let mut again = first.clone();
+    again.redeliver(Timestamp::now());
+    backend
+        .store
+        .put_notification(&again, &first)
+        .await
+        .unwrap();
+    let back = answering(Some(200));
+    back.deliver(&backend, &id).await.unwrap();
+    let delivered = backend.store.notifications(&id).await.unwrap().remove(0);
+    assert_eq!(delivered.status, DeliveryStatus::Delivered);
 }
 
 #[tokio::test]

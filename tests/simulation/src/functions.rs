@@ -117,6 +117,7 @@ impl Notifier for Receiver {
         let no_answer = |why: &str| Reply {
             status: None,
             excerpt: why.to_owned(),
+            retry_after: None,
         };
         if self.0.enter("post").await.is_err() {
             return no_answer("not reached");
@@ -126,6 +127,7 @@ impl Notifier for Receiver {
             return Reply {
                 status: Some(503),
                 excerpt: String::new(),
+                retry_after: None,
             };
         }
         let body: Value = serde_json::from_str(&message.body).expect("the body is JSON");
@@ -142,6 +144,7 @@ impl Notifier for Receiver {
         Reply {
             status: Some(204),
             excerpt: String::new(),
+            retry_after: None,
         }
     }
 }
