@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Context as _;
 use aws_sdk_s3::primitives::ByteStream;
-use nommer_aws::{SdkConfig, Stack, load_config, s3};
+use nommer_aws::{Aws, Environment, SdkConfig, Stack, load_config, s3};
 use serde_json::json;
 
 use crate::{
@@ -147,6 +147,14 @@ pub(crate) async fn find(sdk: &SdkConfig, name: &str) -> Result<Option<Stack>, F
 }
 
 /// It was looked for and is not there.
+/// The parts of a stack, as whoever calls may use them.
+pub(crate) async fn parts(name: &str) -> Result<Aws, Failure> {
+    let sdk = load_config().await;
+    let stack = find(&sdk, name).await?.ok_or_else(|| no_stack(name))?;
+    let environment = Environment::of_stack(&stack).map_err(anyhow::Error::from)?;
+    Ok(Aws::new(&sdk, &environment))
+}
+
 pub(crate) fn no_stack(name: &str) -> Failure {
     Failure::not_found(format!(
         "there is no stack {name} in this account and region"

@@ -1,7 +1,6 @@
 //! `nommer keys`: makes, lists and revokes API keys, in the table itself: whoever may write that needs no key to make one.
 
 use jiff::Timestamp;
-use nommer_aws::{Environment, load_config};
 use nommer_core::{
     id::KeyId,
     key::{ApiKey, Grant, KeySeed, Scope},
@@ -28,11 +27,7 @@ pub(crate) async fn run(
         let local = Local::open(&config.data_dir).map_err(anyhow::Error::from)?;
         return with(command, local.store(), output).await;
     };
-    let sdk = load_config().await;
-    let stack = deploy::find(&sdk, name).await?;
-    let stack = stack.ok_or_else(|| deploy::no_stack(name))?;
-    let environment = Environment::of_stack(&stack).map_err(anyhow::Error::from)?;
-    let aws = nommer_aws::Aws::new(&sdk, &environment);
+    let aws = deploy::parts(name).await?;
     with(command, aws.store(), output).await
 }
 

@@ -45,7 +45,9 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             Command::Keys(command) => {
                 Box::pin(keys::run(&command, &cli.common, &config, output)).await
             }
-            Command::Webhooks(command) => webhooks::run(&command, &client().await?, output).await,
+            Command::Webhooks(command) => {
+                Box::pin(webhooks::run(&command, &cli.common, &config, output)).await
+            }
             Command::Estimate(args) => {
                 estimate::run(&args, &config, &client().await?, output).await
             }

@@ -1,23 +1,40 @@
-//! `nommer webhooks`: deliveries of notifications, and another try.
+//! `nommer webhooks`: deliveries of notifications, another try, and the secret that they are signed with.
 
-use nommer_core::api::DeliveryView;
+use nommer_core::{api::DeliveryView, notify::SigningSecret};
+use nommer_local::Local;
+use serde_json::json;
 
 use crate::{
-    args::WebhooksCommand,
+    args::{Common, WebhooksCommand},
     client::Client,
+    config::Config,
+    deploy,
     failure::Failure,
     output::{Output, table},
 };
 
 pub(crate) async fn run(
     command: &WebhooksCommand,
-    client: &Client,
+    common: &Common,
+    config: &Config,
     output: Output,
 ) -> Result<(), Failure> {
+    let client = async || Client::connect(common, config).await;
     match command {
-        WebhooksCommand::Deliveries { job } => list(&client.deliveries(job).await?.data, output),
+        WebhooksCommand::Secret => {
+            let secret = secret(common, config).await?;
+            if output.json {
+                return Ok(output.json(&json!({"secret": secret.expose()}))?);
+            }
+            output.data(secret.expose());
+            output.note("receivers check signatures with it (Standard Webhooks); whoever has it can forge them");
+            Ok(())
+        }
+        WebhooksCommand::Deliveries { job } => {
+            list(&client().await?.deliveries(job).await?.data, output)
+        }
         WebhooksCommand::Redeliver { id } => {
-            let delivery = client.redeliver(id).await?;
+            let delivery = client().await?.redeliver(id).await?;
             if output.json {
                 return Ok(output.json(&delivery)?);
             }
@@ -25,6 +42,16 @@ pub(crate) async fn run(
             Ok(())
         }
     }
+}
+
+/// From the data folder, or from a stack by whoever may decrypt there.
+async fn secret(common: &Common, config: &Config) -> Result<SigningSecret, Failure> {
+    let Some(name) = &common.stack else {
+        let local = Local::open(&config.data_dir).map_err(anyhow::Error::from)?;
+        return Ok(local.signing_secret().clone());
+    };
+    let aws = deploy::parts(name).await?;
+    Ok(aws.signing_secret().await.map_err(anyhow::Error::from)?)
 }
 
 fn list(deliveries: &[DeliveryView], output: Output) -> Result<(), Failure> {

@@ -116,6 +116,44 @@ async fn a_redirect_into_the_private_network_is_not_followed() {
     assert_eq!(hits.load(Ordering::SeqCst), 0);
 }
 
+#[tokio::test]
+async fn a_redirect_to_another_scheme_is_not_followed() {
+    for target in [
+        "file:///etc/passwd",
+        "ftp://ftp.example.com/a",
+        "gopher://127.0.0.1:70/",
+        "data:video/mp4,x",
+        "//user:secret@example.com/a.mp4",
+    ] {
+        let lure = Router::new().route("/a.mp4", get(async move || Redirect::temporary(target)));
+        let (fetched, bytes) = fetch(serve(lure).await, "/a.mp4").await;
+        let error = fetched.unwrap_err();
+        assert!(
+            matches!(error, MediaError::Unusable(_)),
+            "{target}: {error}"
+        );
+        assert!(bytes.is_empty(), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_body_longer_than_its_length_no_more_is_read() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        while stream.read_line(&mut line).await.unwrap() > 2 {}
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        // Goes on until the other side has had enough.
+        while stream.write_all(&[b'x'; 8_192]).await.is_ok() {}
+    });
+    let (fetched, bytes) = fetch(address, "/a.mp4").await;
+    assert_eq!((fetched.unwrap(), bytes.len()), (Some(10), 10));
+}
+
 /// A server that sends half of the media and hangs up, unless it is asked for the rest of the same version.
 async fn serve_and_break() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

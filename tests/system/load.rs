@@ -208,7 +208,6 @@ async fn with_ffmpeg(count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes: cargo test -p nommer-tests -- --ignored --nocapture load"]
 async fn a_thousand_jobs_with_stub_work_are_all_done_and_memory_stays_flat() {
     with_stubs(1_000).await;
 }

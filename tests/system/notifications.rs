@@ -1,8 +1,11 @@
 //! The three formats of notifications, received by a real server.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpListener,
+    process::{Command, Stdio},
     sync::{Arc, Mutex},
     thread,
 };
@@ -173,4 +176,67 @@ fn json_is_signed_retried_under_one_id_and_recorded() {
         deliveries[0]["notification"]["last_answer"]["excerpt"],
         "ok"
     );
+}
+
+/// Receivers check with the libraries of the standard itself, and with the secret that the command line prints.
+#[test]
+fn the_official_checks_in_two_languages_take_our_signatures() {
+    let (system, receiver) = (System::start(), Receiver::start(&[]));
+    let id = system.submit(&job(&system, &receiver, "json"));
+    system.finished(&id);
+    let told = system.run(&["webhooks", "secret"]);
+    let secret = String::from_utf8(told.stdout).unwrap().trim().to_owned();
+    let python = std::env::var_os("NOMMER_TEST_API_PYTHON").expect("run `cargo xtask test`");
+    for one in receiver.wait_for(2) {
+        let names = ["webhook-id", "webhook-timestamp", "webhook-signature"];
+        let headers = names.map(|name| (name, one.header(name).to_owned()));
+        let forged = one
+            .body
+            .replace(&id, "job_00000000000000000000000000000000");
+        assert_ne!(forged, one.body);
+        for (body, genuine) in [(&one.body, true), (&forged, false)] {
+            assert_eq!(rust_takes(&secret, &headers, body), genuine);
+            assert_eq!(python_takes(&python, &secret, &headers, body), genuine);
+        }
+    }
+}
+
+fn rust_takes(secret: &str, headers: &[(&'static str, String); 3], body: &str) -> bool {
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+        .collect();
+    let check = standardwebhooks::Webhook::new(secret).unwrap();
+    check.verify(body.as_bytes(), &headers).is_ok()
+}
+
+fn python_takes(
+    python: &OsStr,
+    secret: &str,
+    headers: &[(&'static str, String); 3],
+    body: &str,
+) -> bool {
+    let program = "import json,sys\nfrom standardwebhooks import Webhook, WebhookVerificationError\n\
+        secret, headers, body = json.load(sys.stdin)\n\
+        try: Webhook(secret).verify(body, headers)\n\
+        except WebhookVerificationError: sys.exit(9)";
+    let headers: BTreeMap<_, _> = headers.iter().cloned().collect();
+    let mut child = Command::new(python)
+        .args(["-c", program])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = json!([secret, headers, body]).to_string();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    let code = child.wait().unwrap().code();
+    assert!(
+        matches!(code, Some(0 | 9)),
+        "the check itself failed: {code:?}"
+    );
+    code == Some(0)
 }

@@ -28,18 +28,19 @@ const ENVIRONMENTS: [&str; 7] = [
     "checkov",
     "cdk",
     "audit",
-    "schemathesis",
+    "api",
 ];
 
 /// What tests are told, each with the list and the program in its environment.
-const PROGRAMS: [(&str, &str, &str); 7] = [
+const PROGRAMS: [(&str, &str, &str); 8] = [
     ("NOMMER_TEST_MINISTACK", "emulators", "ministack"),
     ("NOMMER_TEST_MOTO", "emulators", "moto_server"),
     ("NOMMER_TEST_SAM", "template", "sam"),
     ("NOMMER_TEST_CFN_LINT", "template", "cfn-lint"),
     ("NOMMER_TEST_CHECKOV", "checkov", "checkov"),
     ("NOMMER_TEST_CDK_PYTHON", "cdk", "python"),
-    ("NOMMER_TEST_SCHEMATHESIS", "schemathesis", "schemathesis"),
+    ("NOMMER_TEST_SCHEMATHESIS", "api", "schemathesis"),
+    ("NOMMER_TEST_API_PYTHON", "api", "python"),
 ];
 
 /// Prepares all tools: FFmpeg, curl, Node.js, debootstrap, systemd-nspawn, the Python packages and the clips.

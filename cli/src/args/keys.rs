@@ -81,6 +81,8 @@ fn place(text: &str) -> Result<String, String> {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WebhooksCommand {
+    /// Print the secret that notifications are signed with, for the receiver's configuration.
+    Secret,
     /// List the deliveries of a job's notifications, and what was answered.
     Deliveries {
         /// The job's id.
