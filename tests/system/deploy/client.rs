@@ -204,22 +204,90 @@ async fn doctor_says_what_a_stack_lacks_and_fails() {
     );
 }
 
+/// The command line, talking to a stack on the emulator.
+fn command(stack: &Deployment, words: &[&str]) -> Command {
+    let mut command = Command::new(nommer());
+    command
+        .args(["--json", "--stack", stack.name()])
+        .args(words)
+        .env_clear()
+        .env("HOME", "/nowhere")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_REGION", REGION)
+        .env("AWS_ENDPOINT_URL", ministack().url());
+    command
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_and_the_fleet_are_ruled_by_commands_over_a_deployed_stack() {
-    let stack = Deployment::new(&[]).await;
-    let run = |words: &[&str]| -> Output {
-        Command::new(nommer())
-            .args(["--json", "--stack", stack.name()])
-            .args(words)
-            .env_clear()
-            .env("HOME", "/nowhere")
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_REGION", REGION)
-            .env("AWS_ENDPOINT_URL", ministack().url())
+async fn a_stack_that_asks_for_keys_takes_those_that_the_command_line_makes() {
+    let parameters = [
+        ("ApiAuthorization", "KEY"),
+        ("AllowAnonymousLegacy", "false"),
+    ];
+    let stack = Deployment::new(&parameters).await;
+    let json = |output: &Output| -> Value { serde_json::from_slice(&output.stdout).unwrap() };
+    for (method, path) in [
+        ("GET", "/v1/jobs"),
+        ("POST", "/v1/jobs"),
+        ("POST", "/job/submit"),
+    ] {
+        assert_eq!(stack.http(method, path, Some(&json!({}))).0, 401, "{path}");
+    }
+    let words = [
+        "keys",
+        "create",
+        "web",
+        "--scope",
+        "submit",
+        "--scope",
+        "read",
+        "--queued-jobs",
+        "1",
+    ];
+    let made = command(&stack, &words).output().unwrap();
+    assert!(made.status.success(), "{}", told(&made));
+    let (id, key) = (json(&made)["id"].clone(), json(&made)["key"].clone());
+    let run = |words: &[&str]| {
+        let mut command = command(&stack, words);
+        command
+            .env("NOMMER_API_KEY", key.as_str().unwrap())
             .output()
             .unwrap()
     };
+    let submit = |name: &str| run(&["submit", "s3://in-bucket/a.mov", &stack.media(name)]);
+    let job = submit("one.mp4");
+    assert!(job.status.success(), "{}", told(&job));
+    assert_eq!(json(&job)["owner"], id);
+    let listed = run(&["jobs", "list"]);
+    assert_eq!(json(&listed)["id"], json(&job)["id"], "{}", told(&listed));
+    let full = submit("two.mp4");
+    assert!(
+        told(&full).contains("jobs that have not ended"),
+        "{}",
+        told(&full)
+    );
+    assert_eq!(run(&["fleet"]).status.code(), Some(4));
+
+    let secret = command(&stack, &["webhooks", "secret"]).output().unwrap();
+    assert!(
+        json(&secret)["secret"]
+            .as_str()
+            .unwrap()
+            .starts_with("whsec_"),
+        "{}",
+        told(&secret)
+    );
+
+    let revoked = command(&stack, &["keys", "revoke", id.as_str().unwrap()]);
+    assert!({ revoked }.output().unwrap().status.success());
+    assert_eq!(run(&["jobs", "list"]).status.code(), Some(4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_and_the_fleet_are_ruled_by_commands_over_a_deployed_stack() {
+    let stack = Deployment::new(&[]).await;
+    let run = |words: &[&str]| command(&stack, words).output().unwrap();
     let json = |words: &[&str]| -> Value {
         let output = run(words);
         assert!(output.status.success(), "{words:?}: {}", told(&output));
