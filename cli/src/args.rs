@@ -1,5 +1,6 @@
 //! The command line: words, flags and their help. Parsing only.
 
+mod batch;
 mod keys;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use batch::BatchArgs;
 pub(crate) use keys::{KeysCommand, NewKeyArgs, WebhooksCommand};
 
 /// Encode video on this machine or on your own AWS account.
@@ -63,6 +65,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  nommer submit clip.mov clip.mp4 --wait\n  nommer submit --file job.json"
     )]
     Submit(SubmitArgs),
+
+    /// Submit many jobs from a list, a few at a time, and see each to its end. Goes on where it was stopped.
+    #[command(
+        after_help = "Examples:\n  nommer batch films.csv\n  nommer batch jobs.jsonl --target-queue 10\n  nommer batch s3://films/2026/ --destination 's3://web/{stem}.mp4' --preset web-mp4-1080p"
+    )]
+    Batch(BatchArgs),
 
     /// Look at jobs, cancel or delete them.
     #[command(subcommand)]

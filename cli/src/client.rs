@@ -1,5 +1,7 @@
 //! The API from outside: what the commands that talk to a running system use.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, anyhow};
 use nommer_aws::{ApiSigner, load_config};
 use nommer_core::{
@@ -8,12 +10,27 @@ use nommer_core::{
     secret::Secret,
 };
 use reqwest::{
-    Body, Client as Http, Request, RequestBuilder, Response, StatusCode, header::HeaderName,
+    Body, Client as Http, Request, RequestBuilder, Response, StatusCode,
+    header::{HeaderName, RETRY_AFTER},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{args::Common, config::Config, deploy, failure::Failure};
+
+/// Pause after which a system that could not be reached is asked again.
+const UNREACHABLE_PAUSE: Duration = Duration::from_secs(2);
+
+/// What became of a request that is made again if it must.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// There is a job.
+    Job(Box<JobView>),
+    /// There will never be one.
+    Refused(Problem),
+    /// Not now: ask again after this time.
+    Later(Duration),
+}
 
 /// A running system.
 #[derive(Clone, Debug)]
@@ -78,6 +95,60 @@ impl Client {
     pub(crate) async fn submit(&self, body: &Value) -> Result<JobView, Failure> {
         self.json(self.http.post(self.url("/v1/jobs")).json(body))
             .await
+    }
+
+    /// Submits under an idempotency key, for a caller who tries again by itself.
+    pub(crate) async fn submit_once(&self, body: &Value, key: &str) -> Result<Taken, Failure> {
+        let request = self.http.post(self.url("/v1/jobs")).json(body);
+        let Ok(response) = self
+            .exchange(request.header("idempotency-key", key))
+            .await?
+        else {
+            return Ok(Taken::Later(UNREACHABLE_PAUSE));
+        };
+        let status = response.status();
+        if status.is_success() {
+            let job = response
+                .json()
+                .await
+                .context("read the answer of the API")?;
+            return Ok(Taken::Job(Box::new(job)));
+        }
+        if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
+            let asked = response.headers().get(RETRY_AFTER);
+            let seconds = asked.and_then(|text| text.to_str().ok()?.parse().ok());
+            return Ok(Taken::Later(Duration::from_secs(seconds.unwrap_or(1))));
+        }
+        match self.refused(response).await {
+            Ok(problem) if !matches!(problem.status, 401 | 404 | 405) => {
+                Ok(Taken::Refused(problem))
+            }
+            Ok(problem) => Err(problem.into()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// A job, unless the system cannot be reached or cannot answer now.
+    pub(crate) async fn job_if_reachable(&self, id: &str) -> Result<Option<JobView>, Failure> {
+        let request = self
+            .http
+            .get(self.url(&format!("/v1/jobs/{}", segment(id))));
+        let Ok(response) = self.exchange(request).await? else {
+            return Ok(None);
+        };
+        let status = response.status();
+        if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
+            return Ok(None);
+        }
+        if !status.is_success() {
+            return Err(self.refused(response).await?.into());
+        }
+        Ok(Some(
+            response
+                .json()
+                .await
+                .context("read the answer of the API")?,
+        ))
     }
 
     /// Has a request checked and estimated, and no more.
@@ -199,6 +270,19 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let response = self.exchange(request).await?;
+        let response = response.map_err(|error| self.unreachable(error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(self.refused(response).await?.into())
+    }
+
+    /// Sends a request with what proves who asks. The inner error is one of the way there.
+    async fn exchange(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<Result<Response, reqwest::Error>, Failure> {
         let request = match &self.key {
             Some(key) => request.bearer_auth(key.expose()),
             None => request,
@@ -207,17 +291,14 @@ impl Client {
         if let Some(signer) = &self.signer {
             sign(&mut request, signer).await?;
         }
-        let response = self
-            .http
-            .execute(request)
-            .await
-            .map_err(|error| self.unreachable(error))?;
-        if response.status().is_success() {
-            return Ok(response);
-        }
+        Ok(self.http.execute(request).await)
+    }
+
+    /// The problem that an answer tells of, if it is one of ours.
+    async fn refused(&self, response: Response) -> Result<Problem, Failure> {
         let status = response.status();
         match response.json::<Problem>().await {
-            Ok(problem) => Err(problem.into()),
+            Ok(problem) => Ok(problem),
             Err(_no_problem) if status == StatusCode::FORBIDDEN => Err(Failure::not_allowed(
                 format!("{} refuses the request", self.api),
             )

@@ -1,6 +1,7 @@
 //! `nommer`: the whole system on one machine, and the command line to talk to it.
 
 mod args;
+mod batch;
 mod client;
 mod config;
 mod demo;

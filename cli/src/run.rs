@@ -6,6 +6,7 @@ use tokio::runtime::Builder;
 
 use crate::{
     args::{Cli, Command, DevArgs},
+    batch,
     client::Client,
     config::Config,
     deploy, dev, doctor, encode, encoder, estimate,
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
                 Box::pin(encode::run(&args, &config, output)).await
             }
             Command::Submit(args) => submit::run(&args, &client().await?, output).await,
+            Command::Batch(args) => Box::pin(batch::run(&args, &client().await?, output)).await,
             Command::Jobs(command) => jobs::run(&command, &client().await?, output).await,
             Command::Fleet { command } => {
                 fleet::run(command.as_ref(), &client().await?, output).await

@@ -8,6 +8,7 @@ mod harness;
 
 mod address;
 mod bad_input;
+mod batch;
 mod boot;
 mod cli;
 mod conformance;

@@ -1,0 +1,47 @@
+//! Words and flags of `nommer batch`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct BatchArgs {
+    /// A CSV file whose first line names fields of a job, a file of JSON lines, a folder, or `s3://bucket/prefix/`.
+    pub(crate) list: String,
+
+    /// The preset of entries that name neither a preset nor options.
+    #[arg(short, long, default_value = nommer_core::presets::DEFAULT)]
+    pub(crate) preset: String,
+
+    /// Where results of entries without `dest_path` go; `{stem}`, `{name}` and `{ext}` are those of the source.
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub(crate) destination: Option<String>,
+
+    /// Keep so many jobs waiting for an encoder.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) target_queue: u32,
+
+    /// Try an entry so many times more, if it may end better.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) retries: u32,
+
+    /// Where it is written what became of each entry. Default: beside the list.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
+}
+
+impl BatchArgs {
+    /// The journal: beside the list, or in the current folder for a prefix.
+    pub(crate) fn journal_file(&self) -> PathBuf {
+        let beside = || {
+            let name = self.list.trim_end_matches('/').trim_start_matches("s3://");
+            let name = if self.list.starts_with("s3://") {
+                name.replace('/', "-")
+            } else {
+                name.to_owned()
+            };
+            PathBuf::from(format!("{name}.progress.jsonl"))
+        };
+        self.journal.clone().unwrap_or_else(beside)
+    }
+}
