@@ -132,7 +132,22 @@ pub(crate) enum Command {
     Simulate(SimulateArgs),
 
     /// Show the settings that are in force.
-    Config,
+    #[command(after_help = "Examples:\n  nommer config\n  nommer config --origin")]
+    Config {
+        /// List each setting with its value and the layer that it comes from.
+        #[arg(long)]
+        origin: bool,
+    },
+
+    /// Print the description of the API, for generators of clients and the like.
+    Openapi,
+
+    /// Write manual pages, one for each command.
+    #[command(after_help = "Example:\n  nommer man ~/.local/share/man/man1")]
+    Man {
+        /// The folder to write them to; it is made if it is not there.
+        folder: PathBuf,
+    },
 
     /// Print a completion script for a shell.
     Completions {

@@ -3,14 +3,20 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use figment::{
-    Figment,
+    Figment, Metadata, Source,
     error::Kind,
     providers::{Env, Format as _, Serialized, Toml},
 };
 use nommer_core::{nearest::nearest, settings::Settings};
+use serde_json::json;
 
-use crate::{args::Common, failure::Failure};
+use crate::{
+    args::Common,
+    failure::Failure,
+    output::{Output, table},
+};
 
 /// What every variable of ours begins with.
 const PREFIX: &str = "NOMMER_";
@@ -99,6 +105,41 @@ fn explain(error: &figment::Error) -> Failure {
         };
     }
     Failure::usage(format!("setting {path}{origin}: {}", error.kind))
+}
+
+/// Prints the settings; or lists each with its value and the layer that has the last word on it.
+pub(crate) fn show(config: &Config, origins: bool, output: Output) -> Result<(), Failure> {
+    if !origins {
+        return Ok(output.json(&config.settings)?);
+    }
+    let all = serde_json::to_value(&config.settings).context("list the settings")?;
+    let layers = layers();
+    let mut rows = vec![["SETTING", "VALUE", "ORIGIN"].map(str::to_owned).to_vec()];
+    for (table, settings) in all.as_object().into_iter().flatten() {
+        for (key, value) in settings.as_object().into_iter().flatten() {
+            let name = format!("{table}.{key}");
+            let found = layers.find_metadata(&name);
+            let origin = found.map_or_else(|| "default".to_owned(), origin);
+            if output.json {
+                output.json(&json!({"setting": name, "value": value, "origin": origin}))?;
+            }
+            rows.push(vec![name, value.to_string(), origin]);
+        }
+    }
+    if !output.json {
+        output.data(table(&rows));
+    }
+    Ok(())
+}
+
+/// A layer in words.
+fn origin(metadata: &Metadata) -> String {
+    match &metadata.source {
+        Some(Source::File(path)) => path.display().to_string(),
+        Some(Source::Code(_)) => "default".to_owned(),
+        _ if metadata.name.contains("environment") => "environment".to_owned(),
+        _ => metadata.name.to_string(),
+    }
 }
 
 /// A path of the user's as a `file://` address. An address stays as it is.

@@ -16,6 +16,7 @@ mod fleet;
 mod guard;
 mod jobs;
 mod keys;
+mod man;
 mod migrate;
 mod options;
 mod output;

@@ -1,6 +1,7 @@
 //! From the parsed command line to the code that does it.
 
 use clap::CommandFactory as _;
+use clap_complete::Shell;
 use nommer_core::presets;
 use tokio::runtime::Builder;
 
@@ -8,10 +9,10 @@ use crate::{
     args::{Cli, Command, DevArgs},
     batch,
     client::Client,
-    config::Config,
+    config::{self, Config},
     deploy, dev, doctor, encode, encoder, estimate,
     failure::Failure,
-    fleet, jobs, keys, migrate, options,
+    fleet, jobs, keys, man, migrate, options,
     output::{self, Output, table},
     simulate, submit, tracing, webhooks,
 };
@@ -66,15 +67,24 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             }
             Command::Migrate { file } => migrate::run(&file, output),
             Command::Simulate(args) => simulate::run(&args, output),
-            Command::Config => Ok(output.json(&config.settings)?),
+            Command::Config { origin } => config::show(&config, origin, output),
+            Command::Openapi => {
+                output::raw(nommer_submit::OPENAPI.as_bytes());
+                Ok(())
+            }
+            Command::Man { folder } => man::write(&folder, output),
             Command::Completions { shell } => {
-                let mut script = Vec::new();
-                clap_complete::generate(shell, &mut Cli::command(), "nommer", &mut script);
-                output::raw(&script);
+                output::raw(&completions(shell));
                 Ok(())
             }
         }
     })
+}
+
+fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "nommer", &mut script);
+    script
 }
 
 fn list_presets(output: Output) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::{fs, process::Output};
 
 use serde_json::Value;
 
-use crate::harness::{System, decodes, eventually, make_clip};
+use crate::harness::{System, boxes, decodes, eventually, make_clip, probe, repository, stream};
 
 fn text(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -100,4 +100,39 @@ fn a_full_queue_is_waited_out_and_not_counted() {
     let done = batch.env("NOMMER_API_KEY", key.trim()).output().unwrap();
     assert_eq!(done.status.code(), Some(0), "{}", text(&done).1);
     assert_eq!(jobs(&system), 3);
+}
+
+/// Three pictures of one film and its sound, each as fragmented MP4: a list that stands in the documentation.
+#[test]
+fn the_documented_ladder_is_a_list_that_is_taken() {
+    let list = repository().join("docs/examples/ladder.jsonl");
+    let system = System::start();
+    let lines = fs::read_to_string(list).unwrap();
+    let bodies: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(bodies.len(), 4);
+    for body in &bodies {
+        let (status, answer) = system.http("POST", "/v1/jobs?dry_run=true", Some(body));
+        assert_eq!(status, 200, "{answer:#}");
+    }
+    make_clip(&system.path("film.mp4"), 5, "640x360");
+    let local = lines
+        .replace("https://media.example.com/", "")
+        .replace("s3://my-results/", "");
+    fs::write(system.path("ladder.jsonl"), local).unwrap();
+    for folder in ["video/480", "video/720", "video/1080", "audio/128"] {
+        fs::create_dir_all(system.path(&format!("film/{folder}"))).unwrap();
+    }
+    let done = system.run(&["batch", "ladder.jsonl"]);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done).1);
+    for (height, name) in [(480, "video/480/film.mp4"), (1080, "video/1080/film.mp4")] {
+        let made = system.path(&format!("film/{name}"));
+        assert!(decodes(&made));
+        assert_eq!(stream(&probe(&made), "video")["height"], height);
+        let fragments = boxes(&made).iter().filter(|kind| *kind == "moof").count();
+        assert!(fragments >= 2, "{:?}", boxes(&made));
+    }
+    assert!(decodes(&system.path("film/audio/128/film.m4a")));
 }

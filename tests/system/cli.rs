@@ -253,3 +253,42 @@ fn completions_presets_and_options_are_listed() {
         err(&unreachable)
     );
 }
+
+#[test]
+fn each_setting_tells_where_it_comes_from() {
+    let system = System::start();
+    fs::write(system.path("nommer.toml"), "[fleet]\nmax = 3\n").unwrap();
+    let mut command = system.command(&["config", "--origin"]);
+    let told = command.env("NOMMER_FLEET__MIN", "1").output().unwrap();
+    assert_eq!(code(&told), Some(0), "{}", err(&told));
+    let row = |name: &str| {
+        let line = out(&told)
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap()
+            .to_owned();
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let file = system.path("nommer.toml").canonicalize().unwrap();
+    assert_eq!(
+        row("fleet.max ")[1..],
+        ["3".to_owned(), file.display().to_string()]
+    );
+    assert_eq!(row("fleet.min ")[1..], ["1", "environment"]);
+    assert_eq!(row("server.require_key ")[1..], ["false", "default"]);
+}
+
+#[test]
+fn manuals_completions_and_the_description_of_the_api_are_made() {
+    let system = System::start();
+    assert_eq!(code(&system.run(&["man", "pages"])), Some(0));
+    let page = fs::read_to_string(system.path("pages/nommer-batch.1")).unwrap();
+    assert!(page.contains(".TH") && page.contains("target"), "{page}");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = system.run(&["completions", shell]);
+        assert!(out(&script).contains("batch"), "{shell}");
+    }
+    assert_eq!(json(&system.run(&["openapi"]))["openapi"], "3.1.0");
+}

@@ -31,6 +31,9 @@ pub use reply::Refusal;
 /// Largest request body, in bytes.
 pub const BODY_LIMIT: usize = 256 * 1_024;
 
+/// The description of the API: what is served at `/openapi.json`.
+pub const OPENAPI: &str = include_str!("../openapi.json");
+
 /// Everything that the router needs.
 #[derive(Debug)]
 pub struct Submit<B, W> {

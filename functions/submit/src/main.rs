@@ -23,10 +23,10 @@ use crate::gateway::{Gate, Routes, behind_gateway};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     nommer_aws::log_to_lambda();
-    // The first question for work goes out beside this, not after it. What cannot be made ends the program, as if it came first.
-    let making = tokio::task::spawn_blocking(|| Handle::current().block_on(routes()));
     let (told, ready) = watch::channel(None);
+    // What cannot be made ends the program, as if it came first.
     let make = async move {
+        let making = tokio::task::spawn_blocking(|| Handle::current().block_on(routes()));
         told.send_replace(Some(making.await??));
         std::future::pending().await
     };
@@ -38,7 +38,9 @@ async fn main() -> Result<(), Error> {
             Ok::<_, Error>(routes.oneshot(request).await?)
         }
     };
+    // The first question for work goes out first; the routes are made while it is on its way.
     tokio::select! {
+        biased;
         served = lambda_http::run(service_fn(answer)) => served,
         failed = make => failed,
     }

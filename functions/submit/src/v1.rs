@@ -57,7 +57,7 @@ pub(crate) async fn version() -> Json<Value> {
 /// The description of the API, as `openapi.rs` makes it.
 pub(crate) async fn description() -> impl IntoResponse {
     let json = [(header::CONTENT_TYPE, "application/json")];
-    (json, include_str!("../openapi.json"))
+    (json, crate::OPENAPI)
 }
 
 /// The same for people. It loads nothing from elsewhere.
