@@ -1,6 +1,7 @@
 //! The command line: words, flags and their help. Parsing only.
 
 mod batch;
+mod bulk;
 mod keys;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use batch::BatchArgs;
+pub(crate) use bulk::BulkArgs;
 pub(crate) use keys::{KeysCommand, NewKeyArgs, WebhooksCommand};
 
 /// Encode video on this machine or on your own AWS account.
@@ -380,6 +382,11 @@ pub(crate) enum JobsCommand {
         /// Its id.
         id: String,
     },
+    /// Cancel, delete or retry all jobs that a filter finds.
+    #[command(
+        after_help = "Example:\n  nommer jobs bulk retry --state ERROR --created-after 2026-01-31T12:00:00Z"
+    )]
+    Bulk(BulkArgs),
     /// Forget jobs that have ended. Their outputs stay.
     Delete {
         /// The job's id.

@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use nommer_aws::{ApiSigner, load_config};
 use nommer_core::{
-    api::{DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page, Problem},
+    api::{
+        BulkView, DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page, Problem,
+    },
     job::StateName,
     secret::Secret,
 };
@@ -207,6 +209,12 @@ impl Client {
     pub(crate) async fn retry(&self, id: &str) -> Result<JobView, Failure> {
         let path = format!("/v1/jobs/{}/retry", segment(id));
         self.json(self.http.post(self.url(&path))).await
+    }
+
+    /// One page of an action on many jobs.
+    pub(crate) async fn bulk(&self, body: &Value) -> Result<BulkView, Failure> {
+        self.json(self.http.post(self.url("/v1/jobs:bulk")).json(body))
+            .await
     }
 
     pub(crate) async fn delete(&self, id: &str) -> Result<(), Failure> {

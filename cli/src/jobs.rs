@@ -1,6 +1,6 @@
-//! `nommer jobs`: look at jobs, cancel and delete them.
+//! `nommer jobs`: look at jobs, cancel, retry and delete them.
 
-use std::io::{IsTerminal, stdin};
+mod many;
 
 use jiff::Timestamp;
 use nommer_core::{
@@ -69,12 +69,13 @@ pub(crate) async fn run(
             output.note(format!("{} is {}", job.id, job.state));
             Ok(())
         }
+        JobsCommand::Bulk(args) => many::bulk(client, output, args).await,
         JobsCommand::Delete { id: Some(id), .. } => {
             client.delete(id).await?;
             output.note(format!("{id} is forgotten"));
             Ok(())
         }
-        JobsCommand::Delete { id: None, yes, .. } => delete_all(client, output, *yes).await,
+        JobsCommand::Delete { id: None, yes, .. } => many::delete_all(client, output, *yes).await,
     }
 }
 
@@ -210,37 +211,4 @@ fn told(delivery: &DeliveryView) -> String {
         "notified     {:11}  {outcome}  {} attempts, {status}",
         told.state, told.attempts
     )
-}
-
-async fn delete_all(client: &Client, output: Output, yes: bool) -> Result<(), Failure> {
-    if !yes && !confirmed(output)? {
-        return Err(Failure::usage("nothing was deleted"));
-    }
-    let jobs = client.all_jobs(None).await?;
-    for job in jobs.iter().filter(|job| !job.state.ended()) {
-        client.cancel(job.id.as_str()).await?;
-    }
-    for job in &jobs {
-        client.delete(job.id.as_str()).await?;
-    }
-    if output.json {
-        return Ok(output.json(&serde_json::json!({"deleted": jobs.len()}))?);
-    }
-    output.note(format!(
-        "{} jobs are forgotten; their outputs stay",
-        jobs.len()
-    ));
-    Ok(())
-}
-
-fn confirmed(output: Output) -> Result<bool, Failure> {
-    if !stdin().is_terminal() {
-        return Err(Failure::usage("this deletes every job").hint("add --yes"));
-    }
-    output.note("Delete every job, and cancel those that have not ended? Type yes:");
-    let mut answer = String::new();
-    stdin()
-        .read_line(&mut answer)
-        .map_err(anyhow::Error::from)?;
-    Ok(answer.trim() == "yes")
 }

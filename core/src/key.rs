@@ -239,7 +239,7 @@ pub fn needed(method: &str, path: &str) -> Option<Scope> {
         "/v1/health" | "/v1/version" | "/openapi.json" | "/docs" => None,
         "/v1/presets" | "/v1/webhook-deliveries" if reads => Some(Scope::Read),
         "/v1/estimates" => Some(Scope::Read),
-        "/job/submit" | "/job/submit/" => Some(Scope::Submit),
+        "/job/submit" | "/job/submit/" | "/v1/jobs:bulk" => Some(Scope::Submit),
         _ if path.starts_with("/v1/webhook-deliveries/") => Some(Scope::Submit),
         _ if path == "/v1/jobs" || path.starts_with("/v1/jobs/") => {
             Some(if reads { Scope::Read } else { Scope::Submit })

@@ -292,3 +292,34 @@ fn manuals_completions_and_the_description_of_the_api_are_made() {
     }
     assert_eq!(json(&system.run(&["openapi"]))["openapi"], "3.1.0");
 }
+
+#[test]
+fn many_jobs_are_canceled_retried_and_deleted_by_a_filter() {
+    let system = System::start_with(&[("NOMMER_FLEET__ENABLED", "false")]);
+    make_clip(&system.path("in.mov"), 1, "160x90");
+    for number in 0..3 {
+        let name = format!("{number}.mp4");
+        let run = system.run(&["submit", "in.mov", &name, "--external-id", "lot-1"]);
+        assert_eq!(code(&run), Some(0), "{}", err(&run));
+    }
+    let unasked = system.run(&["jobs", "bulk", "cancel", "--external-id", "lot-1"]);
+    assert_eq!(code(&unasked), Some(2), "nobody is there to ask");
+    let bulk =
+        |words: &[&str]| json(&system.run(&[&["--json", "jobs", "bulk", "--yes"], words].concat()));
+    let canceled = bulk(&["cancel", "--external-id", "lot-1"]);
+    assert_eq!(
+        (&canceled["matched"], &canceled["done"]),
+        (&3.into(), &3.into())
+    );
+    assert_eq!(bulk(&["retry", "--state", "canceled"])["done"], 3);
+    let deleted = bulk(&["delete", "--created-before", "2999-01-01T00:00:00Z"]);
+    assert_eq!(
+        (&deleted["matched"], &deleted["done"]),
+        (&6.into(), &3.into())
+    );
+    assert_eq!(
+        deleted["refused"].as_array().unwrap().len(),
+        3,
+        "those that wait stay"
+    );
+}

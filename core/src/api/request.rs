@@ -95,6 +95,46 @@ pub struct PassRequest {
     pub move_atom_to_front: Option<bool>,
 }
 
+/// A request to do one thing to many jobs.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkRequest {
+    /// What.
+    pub action: BulkAction,
+    /// To which: all that are given must hold. `{}` means every job.
+    pub filter: BulkFilter,
+}
+
+/// What can be done to many jobs.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BulkAction {
+    /// Cancel those that have not ended.
+    Cancel,
+    /// Forget those that have.
+    Delete,
+    /// Try those that ended badly again, as new jobs.
+    Retry,
+}
+
+/// Which jobs are meant.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkFilter {
+    /// Only jobs in this state.
+    pub state: Option<crate::job::StateName>,
+    /// Only jobs with this external id.
+    pub external_id: Option<String>,
+    /// Only jobs submitted at this time or later.
+    #[schema(format = DateTime)]
+    pub created_after: Option<String>,
+    /// Only jobs submitted before this time.
+    #[schema(format = DateTime)]
+    pub created_before: Option<String>,
+    /// `next_cursor` of the answer before.
+    pub cursor: Option<String>,
+}
+
 /// A request to pause the fleet.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -16,6 +16,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 
+mod bulk;
 mod fleet;
 mod keys;
 mod retry;

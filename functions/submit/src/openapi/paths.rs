@@ -9,10 +9,10 @@
 
 use nommer_core::{
     api::{
-        DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page, Problem,
+        BulkView, DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page, Problem,
         request::{
-            EstimateRequest, Health, JobRequest, LegacyAnswer, PauseRequest, PresetView,
-            VersionView,
+            BulkRequest, EstimateRequest, Health, JobRequest, LegacyAnswer, PauseRequest,
+            PresetView, VersionView,
         },
     },
     job::{StateChange, StateName},
@@ -100,6 +100,13 @@ pub(super) fn cancel() {}
     params(("id" = String, Path, description = "The job's id."), ("Idempotency-Key" = Option<String>, Header, description = "As when a job is submitted.", nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     responses((status = 201, description = "The new job.", body = JobView), Refused))]
 pub(super) fn retry() {}
+
+/// Cancel, delete or retry all jobs that a filter finds
+///
+/// At most 50 in one request; go on with `next_cursor` until there is none.
+#[utoipa::path(post, path = "/v1/jobs:bulk", tag = "jobs", request_body = BulkRequest,
+    responses((status = 200, description = "What was done, and what was not.", body = BulkView), Refused))]
+pub(super) fn bulk() {}
 
 /// List the deliveries of a job's notifications
 #[utoipa::path(get, path = "/v1/webhook-deliveries", tag = "webhooks", params(("job_id" = String, Query, description = "The job's id.")),

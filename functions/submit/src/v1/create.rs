@@ -72,7 +72,8 @@ pub(crate) async fn create<B: Backend, W: ScaleSignal>(
         repeats: None,
         id: JobId::from_uuid(Uuid::now_v7()),
     };
-    answer(&submit, &caller, new, now).await
+    let accepted = accept(&submit, &caller, new, now).await?;
+    answer(&submit, &caller, accepted, now).await
 }
 
 /// Submits a job that ended badly once more, as a new job: ends never change.
@@ -84,8 +85,20 @@ pub(crate) async fn retry<B: Backend, W: ScaleSignal>(
 ) -> Result<Response, Refusal> {
     let now = Timestamp::now();
     let ended = find(&submit, &caller, &id).await?;
-    check_repeatable(&ended)?;
     let key = idempotency_key(&headers, &json!({"retry_of": ended.id}), now)?;
+    let accepted = repeat(&submit, &caller, ended, key, now).await?;
+    answer(&submit, &caller, accepted, now).await
+}
+
+/// Makes a job like one that ended badly.
+pub(super) async fn repeat<B: Backend, W: ScaleSignal>(
+    submit: &Submit<B, W>,
+    caller: &Caller,
+    ended: Job,
+    key: Option<IdempotencyKey>,
+    now: Timestamp,
+) -> Result<Accepted, Refusal> {
+    check_repeatable(&ended)?;
     let new = NewJob {
         checked: Checked {
             spec: ended.spec.clone(),
@@ -97,7 +110,7 @@ pub(crate) async fn retry<B: Backend, W: ScaleSignal>(
         repeats: Some(Box::new(ended)),
         id: JobId::from_uuid(Uuid::now_v7()),
     };
-    answer(&submit, &caller, new, now).await
+    accept(submit, caller, new, now).await
 }
 
 fn check_repeatable(job: &Job) -> Result<(), Refusal> {
@@ -119,10 +132,9 @@ fn check_repeatable(job: &Job) -> Result<(), Refusal> {
 async fn answer<B: Backend, W: ScaleSignal>(
     submit: &Submit<B, W>,
     caller: &Caller,
-    new: NewJob,
+    accepted: Accepted,
     now: Timestamp,
 ) -> Result<Response, Refusal> {
-    let accepted = accept(submit, caller, new, now).await?;
     let replayed = matches!(accepted, Accepted::Replayed(_));
     let job = match accepted {
         Accepted::New(job) => *job,

@@ -12,7 +12,7 @@ use nommer_core::{
     commit::Committed,
     error::Code,
     id::JobId,
-    job::{Event, StateChange, StateName},
+    job::{Event, Job, StateChange, StateName},
     key::Caller,
     ports::{Backend, JobFilter, JobStore, ScaleSignal, Version},
 };
@@ -31,17 +31,17 @@ const PAGE_AT_MOST: u32 = 100;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
-    state: Option<String>,
-    external_id: Option<String>,
-    created_after: Option<String>,
-    created_before: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
+    pub(super) state: Option<String>,
+    pub(super) external_id: Option<String>,
+    pub(super) created_after: Option<String>,
+    pub(super) created_before: Option<String>,
+    pub(super) limit: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 impl ListQuery {
     /// The filter, for one more job than is shown: it tells whether there is another page.
-    fn filter(self) -> Result<JobFilter, Refusal> {
+    pub(super) fn filter(self) -> Result<JobFilter, Refusal> {
         let state = self.state.map(|name| {
             let names = StateName::ALL.map(StateName::as_str).join(", ");
             StateName::parse(&name).ok_or_else(|| invalid(format!("state must be one of {names}")))
@@ -186,10 +186,16 @@ pub(crate) async fn delete<B: Backend, W: ScaleSignal>(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
     let (job, version) = find_version(&submit, &caller, &id).await?;
-    if !job.state.ended() {
-        let message = format!("job {} is {}; cancel it first", job.id, job.state.name());
-        return Err(Refusal::new(Code::Conflict, message));
-    }
+    check_ended(&job)?;
     submit.backend.store().delete(&job.id, version).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Refuses what must not be forgotten yet.
+pub(super) fn check_ended(job: &Job) -> Result<(), Refusal> {
+    if job.state.ended() {
+        return Ok(());
+    }
+    let message = format!("job {} is {}; cancel it first", job.id, job.state.name());
+    Err(Refusal::new(Code::Conflict, message))
 }
