@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    error::{Code, JobError},
+    error::Code,
     id::KeyId,
     job::Job,
     ports::JobFilter,
@@ -227,8 +227,7 @@ fn within(prefixes: &[String], address: &str, field: &str) -> Result<(), SpecErr
     }
     let message = format!("{field} must lie under {}", prefixes.join(" or "));
     let mut refused = SpecError::new(format!("/{field}"), Code::Forbidden, message);
-    refused.error =
-        JobError::new(Code::Forbidden, refused.error.message).with_hint("this API key is limited");
+    refused.error.hint = Some("this API key is limited to those places".to_owned());
     Err(refused)
 }
 
