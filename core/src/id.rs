@@ -33,39 +33,6 @@ impl JobId {
         // The first 48 of the 128 bits of a version 7 UUID are the time (RFC 9562, 5.7).
         Self::from_uuid(Uuid::from_u128(millis << 80))
     }
-
-    /// The id as it stands on the wire.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for JobId {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        check_id(text).map(|()| Self(text.to_owned()))
-    }
-}
-
-impl TryFrom<String> for JobId {
-    type Error = InvalidId;
-
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        check_id(&text).map(|()| Self(text))
-    }
-}
-
-impl From<JobId> for String {
-    fn from(id: JobId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// The name of one instance: an EC2 instance id, or `local-` and a UUID for an encoder process on this machine.
@@ -78,39 +45,6 @@ impl InstanceId {
     /// The id of an encoder process on this machine, for a freshly drawn UUID.
     pub fn local(uuid: Uuid) -> Self {
         Self(format!("local-{}", uuid.simple()))
-    }
-
-    /// The id as it stands on the wire.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for InstanceId {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        check_id(text).map(|()| Self(text.to_owned()))
-    }
-}
-
-impl TryFrom<String> for InstanceId {
-    type Error = InvalidId;
-
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        check_id(&text).map(|()| Self(text))
-    }
-}
-
-impl From<InstanceId> for String {
-    fn from(id: InstanceId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for InstanceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
@@ -125,40 +59,49 @@ impl KeyId {
     pub fn from_hex(digits: &str) -> Self {
         Self(format!("key_{digits}"))
     }
-
-    /// The id as it stands on the wire.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl FromStr for KeyId {
-    type Err = InvalidId;
+/// What all ids can do: they are text, checked wherever it is read.
+macro_rules! checked_text {
+    ($($id:ident)+) => { $(
+        impl $id {
+            /// The id as it stands on the wire.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
 
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        check_id(text).map(|()| Self(text.to_owned()))
-    }
+        impl FromStr for $id {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                check_id(text).map(|()| Self(text.to_owned()))
+            }
+        }
+
+        impl TryFrom<String> for $id {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                check_id(&text).map(|()| Self(text))
+            }
+        }
+
+        impl From<$id> for String {
+            fn from(id: $id) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )+ };
 }
 
-impl TryFrom<String> for KeyId {
-    type Error = InvalidId;
-
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        check_id(&text).map(|()| Self(text))
-    }
-}
-
-impl From<KeyId> for String {
-    fn from(id: KeyId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+checked_text! { JobId InstanceId KeyId }
 
 /// Text that cannot be an id: empty, too long, or with characters other than letters, digits, `-` and `_`.
 ///

@@ -34,13 +34,15 @@ impl BatchArgs {
     /// The journal: beside the list, or in the current folder for a prefix.
     pub(crate) fn journal_file(&self) -> PathBuf {
         let beside = || {
-            let name = self.list.trim_end_matches('/').trim_start_matches("s3://");
-            let name = if self.list.starts_with("s3://") {
-                name.replace('/', "-")
-            } else {
-                name.to_owned()
+            let name = match self.list.strip_prefix("s3://") {
+                Some(prefix) => prefix.trim_end_matches('/').replace('/', "-"),
+                None => self.list.trim_end_matches('/').to_owned(),
             };
-            PathBuf::from(format!("{name}.progress.jsonl"))
+            // A folder without a name of its own.
+            match name.as_str() {
+                "" | "." | ".." => PathBuf::from("batch.progress.jsonl"),
+                _ => PathBuf::from(format!("{name}.progress.jsonl")),
+            }
         };
         self.journal.clone().unwrap_or_else(beside)
     }

@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::Context as _;
 use nommer_aws::load_config;
-use nommer_core::nearest::nearest;
+use nommer_core::{
+    nearest::nearest,
+    uri::{MediaUri, UriRules},
+};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -54,13 +57,14 @@ impl Entry {
         format!("batch-{}-{tries}", self.key)
     }
 
-    /// Where its media comes from. Of an address with credentials nothing but that is shown.
+    /// Where its media comes from, without secrets. An address that cannot be read is not shown; a path is, as everywhere.
     pub(super) fn source(&self) -> String {
         let source = self.body["source_path"].as_str().unwrap_or_default();
-        match source.split_once('@') {
-            Some(_) if source.starts_with("s3://") => "s3://***".to_owned(),
-            _ => source.split('?').next().unwrap_or_default().to_owned(),
+        if source.starts_with("file://") {
+            return source.to_owned();
         }
+        let read = MediaUri::parse_source(source, &UriRules::default());
+        read.map_or_else(|_unreadable| "***".to_owned(), |uri| uri.redacted())
     }
 }
 

@@ -67,7 +67,25 @@ async fn json_lines_are_taken_as_they_are_and_a_destination_is_made() {
         "s3://out-bucket/a.b/a.b.mov.mov"
     );
     assert_eq!(entries[0].body["preset"], Value::Null);
-    assert_eq!(entries[0].source(), "https://x.example/clips/a.b.mov");
+    assert_eq!(entries[0].source(), "https://x.example/clips/a.b.mov?***");
+}
+
+#[tokio::test]
+async fn no_credentials_of_a_source_are_shown() {
+    let sources = [
+        "s3://AKIAIOSFODNN7EXAMPLE:hushhush@in-bucket/a.mov",
+        "https://user:hushhush@x.example/a.mov",
+        "https://x.example/a.mov?signature=hushhush",
+    ];
+    for source in sources {
+        let line = json!({"source_path": source, "dest_path": "s3://out-bucket/a.mp4"}).to_string();
+        let entries = entries("list.jsonl", &line, None).await.unwrap();
+        assert!(
+            !entries[0].source().contains("hush"),
+            "{}",
+            entries[0].source()
+        );
+    }
 }
 
 #[tokio::test]

@@ -136,12 +136,9 @@ async fn check_quota<B: Backend, W>(submit: &Submit<B, W>, caller: &Caller) -> R
 
 /// Names the job that has the destination, if the caller may know of it.
 async fn taken<B: Backend, W>(submit: &Submit<B, W>, caller: &Caller, id: &JobId) -> Refusal {
-    let rival = match caller.confined_to() {
-        None => format!("the live job {id}"),
-        Some(_) => match find(submit, caller, id.as_str()).await {
-            Ok(_) => format!("the live job {id}"),
-            Err(_) => "a live job".to_owned(),
-        },
+    let rival = match find(submit, caller, id.as_str()).await {
+        Ok(job) => format!("the live job {}", job.id),
+        Err(_unseen) => "a live job".to_owned(),
     };
     let message = format!("dest_path is the destination of {rival}");
     Refusal::new(Code::DestConflict, message)

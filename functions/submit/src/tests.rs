@@ -33,13 +33,18 @@ fn settings() -> Settings {
 }
 
 fn server() -> Server {
+    server_for(Access::default())
+}
+
+/// A server that lets these in.
+fn server_for(access: Access) -> Server {
     let backend = Arc::new(Memory::new(Timestamp::UNIX_EPOCH));
     let submit = Submit {
         backend: Arc::clone(&backend),
         signal: NoSignal,
         rules: SpecRules::default(),
         settings: settings(),
-        access: Access::default(),
+        access,
         allowances: Allowances::default(),
     };
     Server {

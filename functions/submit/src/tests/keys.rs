@@ -10,22 +10,10 @@ use super::*;
 
 /// A server that asks for keys.
 fn closed(anonymous_legacy: bool) -> Server {
-    let backend = Arc::new(Memory::new(Timestamp::UNIX_EPOCH));
-    let submit = Submit {
-        backend: Arc::clone(&backend),
-        signal: NoSignal,
-        rules: SpecRules::default(),
-        settings: settings(),
-        access: Access {
-            keys_required: true,
-            anonymous_legacy,
-        },
-        allowances: Allowances::default(),
-    };
-    Server {
-        router: router(Arc::new(submit)),
-        backend,
-    }
+    server_for(Access {
+        keys_required: true,
+        anonymous_legacy,
+    })
 }
 
 /// A new key: the value of an `Authorization` header.

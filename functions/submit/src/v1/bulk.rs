@@ -4,19 +4,22 @@ use axum::{Extension, Json, body::Body, extract::State};
 use jiff::Timestamp;
 use nommer_core::{
     api::{BulkRefusal, BulkView},
-    commit::Committed,
     error::{Code, JobError},
-    job::{Event, Job},
+    job::Job,
     key::Caller,
-    ports::{Backend, JobStore, ScaleSignal},
+    ports::{Backend, ScaleSignal},
 };
 use serde::Deserialize;
 
-use super::{Ports, create::repeat, jobs::ListQuery};
-use crate::{Submit, body::read_json, job::find_version, reply::Refusal};
+use super::{
+    Ports,
+    create::repeat,
+    jobs::{ListQuery, cancel_one, delete_one, page},
+};
+use crate::{Submit, body::read_json, reply::Refusal};
 
 /// Jobs that one request changes at most.
-const PAGE: usize = 50;
+const PAGE: u32 = 50;
 
 /// What is done to each job.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -67,15 +70,13 @@ pub(crate) async fn bulk<B: Backend, W: ScaleSignal>(
     let request: Request = serde_json::from_value(body)
         .map_err(|error| Refusal::new(Code::InvalidSpec, error.to_string()))?;
     let mut filter = caller.narrowed(ListQuery::from(request.filter).filter()?);
-    filter.limit = u32::try_from(PAGE + 1).unwrap_or(u32::MAX);
-    let mut jobs = submit.backend.store().list(&filter).await?;
-    let more = jobs.len() > PAGE;
-    jobs.truncate(PAGE);
+    filter.limit = PAGE;
+    let (jobs, next_cursor) = page(&submit, filter).await?;
     let mut view = BulkView {
         matched: jobs.len(),
         done: 0,
         refused: Vec::new(),
-        next_cursor: jobs.last().filter(|_| more).map(|job| job.id.to_string()),
+        next_cursor,
     };
     for job in jobs {
         let id = job.id.clone();
@@ -102,22 +103,9 @@ async fn act<B: Backend, W: ScaleSignal>(
 ) -> Result<(), Refusal> {
     let now = Timestamp::now();
     match action {
-        Action::Cancel => {
-            let table = submit.backend.table();
-            match table.apply(&job.id, Event::Cancel, now).await? {
-                Committed::Changed { .. } | Committed::Ignored(_) => Ok(()),
-                Committed::Denied(reason, _) => {
-                    Err(Refusal::new(Code::Conflict, reason.to_string()))
-                }
-                Committed::Missing => Err(Refusal::no_such_job(job.id.as_str())),
-            }
-        }
-        Action::Delete => {
-            // The list may lag behind; what is deleted is looked at itself.
-            let (job, version) = find_version(submit, caller, job.id.as_str()).await?;
-            super::jobs::check_ended(&job)?;
-            Ok(submit.backend.store().delete(&job.id, version).await?)
-        }
+        Action::Cancel => cancel_one(submit, &job.id, now).await.map(drop),
+        // The list may lag behind; what is deleted is looked at itself.
+        Action::Delete => delete_one(submit, caller, job.id.as_str()).await,
         Action::Retry => repeat(submit, caller, job, None, now).await.map(drop),
     }
 }

@@ -20,6 +20,7 @@ use serde::Deserialize;
 
 use super::{Ports, query};
 use crate::{
+    Submit,
     job::{find, find_version},
     reply::Refusal,
 };
@@ -40,7 +41,7 @@ pub(crate) struct ListQuery {
 }
 
 impl ListQuery {
-    /// The filter, for one more job than is shown: it tells whether there is another page.
+    /// The filter, for as many jobs as a page shows.
     pub(super) fn filter(self) -> Result<JobFilter, Refusal> {
         let state = self.state.map(|name| {
             let names = StateName::ALL.map(StateName::as_str).join(", ");
@@ -58,7 +59,7 @@ impl ListQuery {
             owner: None,
             before,
             since: time(self.created_after.as_deref(), "created_after")?,
-            limit: page_size(self.limit.as_deref())? + 1,
+            limit: page_size(self.limit.as_deref())?,
         })
     }
 }
@@ -96,16 +97,28 @@ pub(crate) async fn list<B: Backend, W: ScaleSignal>(
     asked: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<Page<JobView>>, Refusal> {
     let filter = caller.narrowed(query(asked)?.filter()?);
-    let shown = filter.limit as usize - 1;
-    let mut jobs = submit.backend.store().list(&filter).await?;
-    let more = jobs.len() > shown;
-    jobs.truncate(shown);
-    let next_cursor = more
-        .then(|| jobs.last().map(|job| job.id.to_string()))
-        .flatten();
+    let (jobs, next_cursor) = page(&submit, filter).await?;
     let now = Timestamp::now();
     let data = jobs.iter().map(|job| JobView::new(job, now)).collect();
     Ok(Json(Page { data, next_cursor }))
+}
+
+/// As many jobs as the filter says, and the cursor of the next page if there is one.
+pub(super) async fn page<B: Backend, W>(
+    submit: &Submit<B, W>,
+    filter: JobFilter,
+) -> Result<(Vec<Job>, Option<String>), Refusal> {
+    let shown = filter.limit as usize;
+    let one_more = JobFilter {
+        limit: filter.limit + 1,
+        ..filter
+    };
+    let mut jobs = submit.backend.store().list(&one_more).await?;
+    let more = jobs.len() > shown;
+    jobs.truncate(shown);
+    let last = jobs.last().filter(|_| more);
+    let next_cursor = last.map(|job| job.id.to_string());
+    Ok((jobs, next_cursor))
 }
 
 /// Shows a job, or answers 304 to a caller who has seen it as it is stored. What grows with the time alone, its cost, does not count.
@@ -166,17 +179,20 @@ pub(crate) async fn cancel<B: Backend, W: ScaleSignal>(
 ) -> Result<(StatusCode, Json<JobView>), Refusal> {
     let job = find(&submit, &caller, &id).await?;
     let now = Timestamp::now();
-    match submit
-        .backend
-        .table()
-        .apply(&job.id, Event::Cancel, now)
-        .await?
-    {
-        Committed::Changed { job, .. } | Committed::Ignored(job) => {
-            Ok((StatusCode::ACCEPTED, Json(JobView::new(&job, now))))
-        }
+    let job = cancel_one(&submit, &job.id, now).await?;
+    Ok((StatusCode::ACCEPTED, Json(JobView::new(&job, now))))
+}
+
+/// Cancels a job, if it has not ended otherwise.
+pub(super) async fn cancel_one<B: Backend, W>(
+    submit: &Submit<B, W>,
+    id: &JobId,
+    now: Timestamp,
+) -> Result<Job, Refusal> {
+    match submit.backend.table().apply(id, Event::Cancel, now).await? {
+        Committed::Changed { job, .. } | Committed::Ignored(job) => Ok(*job),
         Committed::Denied(reason, _) => Err(Refusal::new(Code::Conflict, reason.to_string())),
-        Committed::Missing => Err(Refusal::no_such_job(&id)),
+        Committed::Missing => Err(Refusal::no_such_job(id.as_str())),
     }
 }
 
@@ -185,17 +201,20 @@ pub(crate) async fn delete<B: Backend, W: ScaleSignal>(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
-    let (job, version) = find_version(&submit, &caller, &id).await?;
-    check_ended(&job)?;
-    submit.backend.store().delete(&job.id, version).await?;
+    delete_one(&submit, &caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Refuses what must not be forgotten yet.
-pub(super) fn check_ended(job: &Job) -> Result<(), Refusal> {
-    if job.state.ended() {
-        return Ok(());
+/// Forgets a job that has ended.
+pub(super) async fn delete_one<B: Backend, W>(
+    submit: &Submit<B, W>,
+    caller: &Caller,
+    id: &str,
+) -> Result<(), Refusal> {
+    let (job, version) = find_version(submit, caller, id).await?;
+    if !job.state.ended() {
+        let message = format!("job {} is {}; cancel it first", job.id, job.state.name());
+        return Err(Refusal::new(Code::Conflict, message));
     }
-    let message = format!("job {} is {}; cancel it first", job.id, job.state.name());
-    Err(Refusal::new(Code::Conflict, message))
+    Ok(submit.backend.store().delete(&job.id, version).await?)
 }
