@@ -148,6 +148,7 @@ fn request(args: &EncodeArgs, destination: &Path, config: &Config) -> Result<Req
         source,
         destination,
         source_etag: None,
+        parts: "segments".to_owned(),
     })
 }
 

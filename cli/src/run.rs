@@ -90,8 +90,8 @@ fn completions(shell: Shell) -> Vec<u8> {
 fn list_presets(output: Output) -> Result<(), Failure> {
     if output.json {
         for preset in &presets::ALL {
-            let passes = (preset.passes)();
-            output.json(&serde_json::json!({"name": preset.name, "description": preset.description, "passes": passes}))?;
+            let (passes, outputs) = (preset.passes(), preset.outputs());
+            output.json(&serde_json::json!({"name": preset.name, "version": preset.version, "description": preset.description, "passes": passes, "outputs": outputs}))?;
         }
         return Ok(());
     }

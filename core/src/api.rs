@@ -17,6 +17,7 @@ use crate::{
     job::{Job, Output, StateChange, StateName},
     lease::elapsed,
     notify::Notification,
+    output::OutputSpec,
     progress::Progress,
     spec::{JobSpec, PassSpec},
 };
@@ -175,6 +176,9 @@ pub struct DryRun {
     pub dest_path: String,
     /// The FFmpeg runs. The command lines follow when the source is known.
     pub passes: Vec<PassSpec>,
+    /// The outputs, of a job that is not written in FFmpeg runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<OutputSpec>,
     /// What it would take and cost.
     pub estimate: Estimate,
 }
@@ -187,6 +191,7 @@ impl DryRun {
             source_path: spec.source_path.redacted(),
             dest_path: spec.dest_path.redacted(),
             passes: spec.passes.clone(),
+            outputs: spec.outputs.clone(),
             estimate,
         }
     }

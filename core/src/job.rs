@@ -128,13 +128,22 @@ pub struct Report {
     pub source_seconds: Option<f64>,
 }
 
-/// One published file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One published output: a file, or segments with their manifests.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Output {
-    /// Its address, without secrets.
+    /// Its name within the job, if the job names its outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its address, without secrets: that of the file, or of the manifest that players are given.
     pub url: String,
-    /// Its size.
+    /// The address of the DASH manifest, where `url` is that of a playlist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dash_url: Option<String>,
+    /// The renditions of a ladder, the best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renditions: Vec<Rendition>,
+    /// Its size, all files together.
     pub bytes: u64,
     /// Its length in seconds.
     #[serde(default)]
@@ -154,6 +163,22 @@ pub struct Output {
     /// Version tag at the destination.
     #[serde(default)]
     pub etag: Option<String>,
+}
+
+/// One picture of a ladder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Rendition {
+    /// Pixels across.
+    pub width: Option<u32>,
+    /// Pixels down.
+    pub height: Option<u32>,
+    /// Bits a second of its busiest segment with the sound.
+    pub peak_bitrate: u64,
+    /// Bits a second on the whole, with the sound.
+    pub bitrate: u64,
+    /// Its codecs and that of the sound, as RFC 6381 names them.
+    pub codecs: Option<String>,
 }
 
 /// One change of state, as the timeline shows it.

@@ -21,6 +21,7 @@ pub mod legacy_presets;
 pub mod limits;
 pub mod moov;
 pub mod options;
+pub mod output;
 pub mod plan;
 pub mod presets;
 pub mod probe;

@@ -3,9 +3,18 @@
 //! FFmpeg reads [`SOURCE_FILE`] and writes [`OUTPUT_FILE`] in its working folder. It is given no other name, no address and no
 //! text of the caller's that did not pass the option checks.
 
+mod encoders;
+mod outputs;
+mod picture;
+
+use std::time::Duration;
+
+pub use outputs::{DASH_MANIFEST, HLS_MANIFEST};
+
 use crate::{
     error::{Code, JobError, Warning},
     options::{OptionPolicy, Pair, Side, check_options},
+    output::Container,
     probe::{Probe, pinned},
     spec::{JobSpec, PassSpec},
 };
@@ -29,10 +38,25 @@ pub(crate) fn pass_weight(number: usize, last: usize) -> f64 {
 pub struct Plan {
     /// The runs, in order.
     pub passes: Vec<Pass>,
-    /// Whether the moov atom of the result goes before the media data.
-    pub relocate: bool,
+    /// What they leave in the work folder, in the order of the job's outputs.
+    pub products: Vec<Product>,
+    /// How long the media lasts that they make, if it is known.
+    pub duration: Option<Duration>,
     /// What was rewritten or added, and why.
     pub warnings: Vec<Warning>,
+}
+
+/// What FFmpeg leaves in the work folder of one output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Product {
+    /// The name of the output, of a job that names its outputs.
+    pub name: Option<String>,
+    /// The file, or the folder of what is packaged.
+    pub file: String,
+    /// Whether the moov atom of the file goes before the media data.
+    pub relocate: bool,
+    /// How it is packaged, if it is.
+    pub packaged: Option<Container>,
 }
 
 /// One FFmpeg run.
@@ -44,13 +68,30 @@ pub struct Pass {
     pub weight: f64,
 }
 
-/// Makes the plan for a source that `demuxer` reads.
+/// The options that every run begins with.
+fn global_args() -> Vec<String> {
+    let ours = [
+        "-y",
+        "-nostdin",
+        "-hide_banner",
+        "-nostats",
+        "-progress",
+        "pipe:1",
+    ];
+    ours.map(str::to_owned).to_vec()
+}
+
+/// Makes the plan for a source that `demuxer` reads. Segments, if there are to be any, go into a folder called `parts`.
 pub fn plan(
     spec: &JobSpec,
     probe: &Probe,
     demuxer: &str,
     policy: &OptionPolicy,
+    parts: &str,
 ) -> Result<Plan, JobError> {
+    if !spec.outputs.is_empty() {
+        return outputs::compile(spec, probe, demuxer, parts);
+    }
     let last = spec.passes.len().saturating_sub(1);
     let mut planner = Planner {
         spec,
@@ -73,10 +114,16 @@ pub fn plan(
     }
     Ok(Plan {
         passes,
-        relocate: spec
-            .passes
-            .last()
-            .is_some_and(|pass| pass.move_atom_to_front),
+        products: vec![Product {
+            name: None,
+            file: OUTPUT_FILE.to_owned(),
+            relocate: spec
+                .passes
+                .last()
+                .is_some_and(|pass| pass.move_atom_to_front),
+            packaged: None,
+        }],
+        duration: probe.duration,
         warnings: planner.warnings,
     })
 }
@@ -97,15 +144,7 @@ impl Planner<'_> {
         self.add_pixel_format(&mut output);
         add_format(&mut output, self.spec)?;
 
-        let ours = [
-            "-y",
-            "-nostdin",
-            "-hide_banner",
-            "-nostats",
-            "-progress",
-            "pipe:1",
-        ];
-        let mut args: Vec<String> = ours.map(str::to_owned).to_vec();
+        let mut args = global_args();
         push_pairs(&mut args, &input);
         args.extend(pinned(self.demuxer).map(str::to_owned));
         args.extend(["-i".to_owned(), format!("file:{SOURCE_FILE}")]);

@@ -56,6 +56,23 @@ pub struct Stream {
     pub height: Option<u32>,
     /// FFmpeg's name of its pixel format.
     pub pix_fmt: Option<String>,
+    /// Width of a pixel against its height, if it says.
+    pub pixel_aspect: Option<(u32, u32)>,
+    /// Whether the picture is to be turned by a quarter before it is shown.
+    pub sideways: bool,
+    /// Whether each frame holds two fields.
+    pub interlaced: bool,
+    /// FFmpeg's name of its transfer characteristic.
+    pub transfer: Option<String>,
+    /// Channels of sound.
+    pub channels: Option<u32>,
+}
+
+impl Stream {
+    /// Whether it has a high dynamic range: PQ or HLG (ITU-R BT.2100).
+    pub fn is_hdr(&self) -> bool {
+        matches!(self.transfer.as_deref(), Some("smpte2084" | "arib-std-b67"))
+    }
 }
 
 /// What a stream carries.
@@ -101,6 +118,18 @@ impl Probe {
             .find(|stream| stream.kind == StreamKind::Video)
     }
 
+    /// The first video stream with its number in the file.
+    pub fn numbered_video(&self) -> Option<(usize, &Stream)> {
+        let mut streams = self.streams.iter().enumerate();
+        streams.find(|(_, stream)| stream.kind == StreamKind::Video)
+    }
+
+    /// The first audio stream with its number in the file.
+    pub fn numbered_audio(&self) -> Option<(usize, &Stream)> {
+        let mut streams = self.streams.iter().enumerate();
+        streams.find(|(_, stream)| stream.kind == StreamKind::Audio)
+    }
+
     /// The first audio stream.
     pub fn audio(&self) -> Option<&Stream> {
         self.streams
@@ -129,8 +158,19 @@ struct RawStream {
     height: Option<u32>,
     pix_fmt: Option<String>,
     duration: Option<String>,
+    sample_aspect_ratio: Option<String>,
+    field_order: Option<String>,
+    color_transfer: Option<String>,
+    channels: Option<u32>,
+    #[serde(default)]
+    side_data_list: Vec<RawSideData>,
     #[serde(default)]
     disposition: RawDisposition,
+}
+
+#[derive(Deserialize)]
+struct RawSideData {
+    rotation: Option<f64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -147,14 +187,31 @@ impl RawStream {
             Some("audio") => StreamKind::Audio,
             _ => StreamKind::Other,
         };
+        let quarter = |side: &RawSideData| {
+            side.rotation
+                .is_some_and(|angle| (angle % 180.0).abs() > 45.0)
+        };
+        let field_order = self.field_order.as_deref();
         Stream {
             kind,
+            pixel_aspect: self.sample_aspect_ratio.as_deref().and_then(ratio),
+            sideways: self.side_data_list.iter().any(quarter),
+            interlaced: matches!(field_order, Some("tt" | "bb" | "tb" | "bt")),
+            transfer: self.color_transfer,
+            channels: self.channels,
             codec: self.codec_name,
             width: self.width,
             height: self.height,
             pix_fmt: self.pix_fmt,
         }
     }
+}
+
+/// `4:3`, unless a side is nothing.
+fn ratio(text: &str) -> Option<(u32, u32)> {
+    let (left, right) = text.split_once(':')?;
+    let ratio = (left.parse().ok()?, right.parse().ok()?);
+    (ratio.0 > 0 && ratio.1 > 0).then_some(ratio)
 }
 
 fn seconds(text: Option<&str>) -> Option<Duration> {

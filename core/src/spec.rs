@@ -3,7 +3,10 @@
 //! Two shapes come in: the original's (`legacy`) and `/v1`'s. Both become the same [`JobSpec`].
 
 mod check;
+mod fields;
 mod legacy;
+mod outputs;
+mod template;
 mod v1;
 
 use std::collections::BTreeMap;
@@ -12,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::Checked;
 pub use legacy::parse_legacy;
+pub use template::{Names, expand};
 pub use v1::{EstimateRequest, parse_estimate, parse_v1};
 
 use crate::{
@@ -19,6 +23,7 @@ use crate::{
     error::{Code, JobError},
     notify::{NotifyFormat, NotifyTarget},
     options::{OptionPolicy, Pair},
+    output::{Clip, OutputSpec},
     uri::{MediaUri, UriRules},
 };
 
@@ -41,8 +46,14 @@ pub struct JobSpec {
     /// The preset that the passes come from, if one was named.
     #[serde(default)]
     pub preset: Option<String>,
-    /// The FFmpeg runs, in order.
+    /// The FFmpeg runs, in order, of a job that is written in FFmpeg's words.
     pub passes: Vec<PassSpec>,
+    /// What is to be made, of a job that is not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<OutputSpec>,
+    /// The part of the source that is used; none for all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<Clip>,
     /// Who is told.
     #[serde(default)]
     pub notify: Option<NotifyTarget>,
@@ -60,6 +71,18 @@ pub struct JobSpec {
     /// Seconds of media in the source, as the caller says: for estimates only.
     #[serde(default)]
     pub duration_seconds: Option<f64>,
+}
+
+impl JobSpec {
+    /// Where its outputs go, in their order, below a destination with or without its secret: files, and folders of what is packaged.
+    pub fn places(&self, destination: &MediaUri) -> Vec<MediaUri> {
+        if !destination.is_folder() {
+            return vec![destination.clone()];
+        }
+        let alone = self.outputs.len() == 1;
+        let place = |output: &OutputSpec| destination.join(&output.place(alone));
+        self.outputs.iter().map(place).collect()
+    }
 }
 
 /// One FFmpeg run as the caller wrote it.

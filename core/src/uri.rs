@@ -162,6 +162,43 @@ impl MediaUri {
         }
     }
 
+    /// Reads the address of a destination that is a folder, and ends in `/`.
+    pub fn parse_folder(text: &str, rules: &UriRules) -> Result<Self, UriError> {
+        let uri = parse::parse(text, rules)?;
+        match uri.scheme() {
+            Scheme::Http => Err(UriError::Malformed(
+                "nothing can be written to a web server: use s3:// or file://".to_owned(),
+            )),
+            Scheme::S3 | Scheme::File => Ok(uri),
+        }
+    }
+
+    /// Whether it names a folder.
+    pub fn is_folder(&self) -> bool {
+        match &self.place {
+            Place::S3 { key: path, .. } | Place::File(path) => path.ends_with('/'),
+            Place::Http(_) => false,
+        }
+    }
+
+    /// What lies below it at a relative path, with the same secret. The path is not checked.
+    #[must_use]
+    pub fn join(&self, below: &str) -> Self {
+        let joined = |path: &str| format!("{path}{below}");
+        let place = match &self.place {
+            Place::S3 { bucket, key } => Place::S3 {
+                bucket: bucket.clone(),
+                key: joined(key),
+            },
+            Place::File(path) => Place::File(joined(path)),
+            Place::Http(url) => Place::Http(url.clone()),
+        };
+        Self {
+            place,
+            secret: self.secret.clone(),
+        }
+    }
+
     /// A file of this machine, for callers that are allowed to name any.
     pub fn from_path(path: &Path) -> Result<Self, UriError> {
         let text = path

@@ -9,13 +9,13 @@ use nommer_core::{
     error::{Code, JobError},
     job::{Output, Report},
     moov::Segment,
-    ports::{MediaError, MediaStorage},
+    ports::MediaStorage,
     progress::Progress,
     uri::MediaUri,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::point::reach;
+use crate::{point::reach, publication::Publication};
 
 /// Why an attempt ended without an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,33 +63,44 @@ pub trait Steps: Sync {
     ) -> impl Future<Output = Result<(), Stop>> + Send;
 
     /// Looks at what was made.
-    fn look(&self, source: &Self::Source) -> impl Future<Output = Result<Made, Stop>> + Send;
+    fn look(&self, source: &Self::Source) -> impl Future<Output = Result<Vec<Made>, Stop>> + Send;
 }
 
-/// An output in a file of this machine.
+/// An output in files of this machine.
 #[derive(Clone, Debug)]
 pub struct Made {
-    /// What it is; where it goes and its version tag are added later.
+    /// What it is; its version tag is added later.
     pub output: Output,
+    /// Files under names that nothing refers to before the files below are visible.
+    pub parts: Vec<MadeFile>,
+    /// The files that make it visible, in the order in which they have to be.
+    pub files: Vec<MadeFile>,
+}
+
+/// A file of this machine and where it goes.
+#[derive(Clone, Debug)]
+pub struct MadeFile {
+    /// Where.
+    pub destination: MediaUri,
     /// The file.
     pub file: PathBuf,
-    /// The parts of it that make up the output, in order.
+    /// The parts of it that are delivered, in order.
     pub segments: Vec<Segment>,
 }
 
-/// Runs one attempt. Canceling ends it at once, unless the output may be visible already.
+/// Runs one attempt. Canceling ends it at once, unless an output may be visible already.
+///
+/// `destinations` are those of the outputs: files, or folders of what is packaged.
 pub async fn attempt<M: MediaStorage, S: Steps>(
     storage: &M,
     steps: &S,
-    destination: &MediaUri,
+    destinations: &[MediaUri],
     cancel: &CancellationToken,
     observer: &mut impl Observer,
 ) -> Result<Vec<Output>, Stop> {
-    // The destination as it is now: what is published later replaces exactly this.
-    let before = storage
-        .stat(destination)
-        .await
-        .map_err(|error| destination_error(&error))?;
+    // The destinations as they are now: what is published later replaces exactly these.
+    let mut publication = Publication::new(storage, cancel);
+    publication.look(destinations).await?;
     reach("destination").await;
     let (source, report) = steps.prepare().await?;
     reach("prepared").await;
@@ -101,23 +112,16 @@ pub async fn attempt<M: MediaStorage, S: Steps>(
     reach("uploading").await;
     let made = steps.look(&source).await?;
     reach("made").await;
-    let staging = storage.stage(destination, &made.file, &made.segments);
-    let staged = unless_canceled(cancel, staging).await?;
-    let staged = staged.map_err(|error| destination_error(&error))?;
+    publication.stage(&made).await?;
     reach("staged").await;
     if let Err(stop) = observer.publishing().await {
-        storage.discard(staged).await;
+        publication.discard().await;
         return Err(stop);
     }
     reach("publishing").await;
-    let committed = storage.commit(staged, before.as_ref()).await;
+    let outputs = publication.commit(made).await;
     reach("committed").await;
-    let output = Output {
-        url: destination.redacted(),
-        etag: committed.map_err(|error| destination_error(&error))?,
-        ..made.output
-    };
-    Ok(vec![output])
+    outputs
 }
 
 /// Stops waiting when the attempt is canceled.
@@ -127,16 +131,4 @@ pub(crate) async fn unless_canceled<T>(
 ) -> Result<T, Stop> {
     let stopped = || JobError::new(Code::Interrupted, "the attempt was stopped");
     Ok(cancel.run_until_cancelled(work).await.ok_or_else(stopped)?)
-}
-
-fn destination_error(error: &MediaError) -> JobError {
-    let code = match error {
-        MediaError::NotFound(_) | MediaError::Forbidden(_) | MediaError::Unusable(_) => {
-            Code::DestForbidden
-        }
-        MediaError::Changed(_) => Code::DestConflict,
-        MediaError::NoSpace(_) => Code::OutOfDisk,
-        MediaError::TooLarge { .. } | MediaError::Unavailable { .. } => Code::DestUnavailable,
-    };
-    JobError::new(code, error.to_string())
 }

@@ -13,7 +13,9 @@ pub mod worker;
 
 pub mod attempt;
 mod intake;
+mod package;
 pub mod pipeline;
+mod publication;
 mod steps;
 pub use steps::look_at_source;
 pub mod storage;

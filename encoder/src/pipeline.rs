@@ -7,8 +7,10 @@ use nommer_core::{
     error::{Code, JobError},
     job::{Output, Report},
     limits::MediaLimits,
+    moov::Segment,
     options::OptionPolicy,
-    plan::{OUTPUT_FILE, Plan, SOURCE_FILE, plan},
+    output::Container,
+    plan::{DASH_MANIFEST, HLS_MANIFEST, Plan, Product, SOURCE_FILE, plan},
     ports::{MediaError, MediaStorage, ObjectFacts},
     probe::Probe,
     progress::{self, Line, Tracker},
@@ -20,9 +22,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    attempt::{Made, Observer, Steps, Stop, attempt, unless_canceled},
+    attempt::{Made, MadeFile, Observer, Steps, Stop, attempt, unless_canceled},
     child::{Patience, Pulse},
-    intake,
+    intake, package,
     point::{reach, reach_at_once},
     sandbox::Limits,
     steps,
@@ -62,6 +64,8 @@ pub struct Request {
     pub destination: MediaUri,
     /// The version of the source that an earlier attempt read.
     pub source_etag: Option<String>,
+    /// The folder for segments beside their manifests. No two jobs have the same: none changes what players of the other are reading.
+    pub parts: String,
 }
 
 impl<M: MediaStorage> Pipeline<M> {
@@ -91,8 +95,8 @@ impl<M: MediaStorage> Pipeline<M> {
             work,
             cancel,
         };
-        let destination = &request.destination;
-        attempt(&self.storage, &steps, destination, cancel, observer).await
+        let destinations = request.spec.places(&request.destination);
+        attempt(&self.storage, &steps, &destinations, cancel, observer).await
     }
 }
 
@@ -126,17 +130,88 @@ impl<M: MediaStorage> Steps for OnThisMachine<'_, M> {
         self.encode_passes(source, observer).await
     }
 
-    async fn look(&self, source: &Source) -> Result<Made, Stop> {
-        let tools = &self.pipeline.tools;
-        Ok(Made {
-            output: steps::look_at_output(tools, self.work, self.cancel).await?,
-            segments: steps::relocate(&source.plan, self.work).await?,
-            file: self.work.file(OUTPUT_FILE),
-        })
+    async fn look(&self, source: &Source) -> Result<Vec<Made>, Stop> {
+        let places = self.request.spec.places(&self.request.destination);
+        let mut made = Vec::new();
+        for (product, place) in source.plan.products.iter().zip(places) {
+            let mut one = match product.packaged {
+                Some(container) => self.package(&product.file, container, &place).await?,
+                None => self.file(product, place).await?,
+            };
+            one.output.name.clone_from(&product.name);
+            made.push(one);
+        }
+        Ok(made)
     }
 }
 
 impl<M: MediaStorage> OnThisMachine<'_, M> {
+    /// Looks at an output that is a file.
+    async fn file(&self, product: &Product, place: MediaUri) -> Result<Made, Stop> {
+        let (tools, file) = (&self.pipeline.tools, self.work.file(&product.file));
+        let output = steps::look_at_file(tools, self.work, &product.file, self.cancel).await?;
+        let segments = steps::relocate(file.clone(), product.relocate).await?;
+        Ok(Made {
+            output: Output {
+                url: place.redacted(),
+                ..output
+            },
+            parts: Vec::new(),
+            files: vec![MadeFile {
+                destination: place,
+                file,
+                segments,
+            }],
+        })
+    }
+
+    /// Looks at an output that is a folder of segments.
+    async fn package(
+        &self,
+        folder: &str,
+        container: Container,
+        place: &MediaUri,
+    ) -> Result<Made, Stop> {
+        let at = self.work.file(folder);
+        let package = package::read(&at, &self.request.parts, container)?;
+        let tools = &self.pipeline.tools;
+        let output = steps::look_at_package(tools, self.work, folder, &package, self.cancel);
+        let output = output.await?;
+        let mut parts = Vec::new();
+        for name in &package.parts {
+            let file = at.join(name);
+            parts.push(MadeFile {
+                destination: place.join(name),
+                segments: steps::relocate(file.clone(), false).await?,
+                file,
+            });
+        }
+        let files: Vec<MadeFile> = package
+            .manifests
+            .into_iter()
+            .map(|(name, content)| MadeFile {
+                destination: place.join(&name),
+                file: at.join(&name),
+                segments: vec![Segment::Bytes(content)],
+            })
+            .collect();
+        let main = if container.has_hls() {
+            HLS_MANIFEST
+        } else {
+            DASH_MANIFEST
+        };
+        let dash = container.has_dash() && container.has_hls();
+        Ok(Made {
+            output: Output {
+                url: place.join(main).redacted(),
+                dash_url: dash.then(|| place.join(DASH_MANIFEST).redacted()),
+                ..output
+            },
+            parts,
+            files,
+        })
+    }
+
     async fn fetch(&self) -> Result<Source, Stop> {
         let (storage, uri) = (&self.pipeline.storage, &self.request.source);
         let limits = &self.pipeline.limits;
@@ -173,7 +248,13 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
         .await?;
         reach("probed").await;
         limits.check_source(&probe)?;
-        let plan = plan(&self.request.spec, &probe, demuxer, &self.pipeline.options)?;
+        let plan = plan(
+            &self.request.spec,
+            &probe,
+            demuxer,
+            &self.pipeline.options,
+            &self.request.parts,
+        )?;
         Ok(Source {
             facts,
             probe,
@@ -210,7 +291,14 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
     ) -> Result<(), Stop> {
         let plan = &source.plan;
         let weights = plan.passes.iter().map(|pass| pass.weight).collect();
-        let mut tracker = Tracker::new(weights, source.probe.duration);
+        let mut tracker = Tracker::new(weights, plan.duration);
+        for product in plan
+            .products
+            .iter()
+            .filter(|product| product.packaged.is_some())
+        {
+            package::prepare(&self.work.file(&product.file), &self.request.parts)?;
+        }
         let begun = Instant::now();
         for (number, pass) in plan.passes.iter().enumerate() {
             if number > 0 {
@@ -248,16 +336,18 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
                 pulse
             };
             let encoding = self.pipeline.tools.encode(run, self.cancel, &mut on_line);
-            encoding.await.map_err(|error| self.cut_off(error))?;
+            encoding.await.map_err(|error| self.cut_off(error, plan))?;
         }
         Ok(())
     }
 
     /// Tells a full disk from an output that reached the operator's limit.
-    fn cut_off(&self, error: JobError) -> JobError {
+    fn cut_off(&self, error: JobError, plan: &Plan) -> JobError {
         let limits = &self.pipeline.limits;
-        let written = std::fs::symlink_metadata(self.work.file(OUTPUT_FILE));
-        let reached = written.is_ok_and(|output| output.len() >= limits.output_bytes);
+        let reached = plan.products.iter().any(|product| {
+            let written = std::fs::symlink_metadata(self.work.file(&product.file));
+            written.is_ok_and(|output| output.len() >= limits.output_bytes)
+        });
         if error.code == Code::OutOfDisk && reached {
             limits.output_too_large()
         } else {

@@ -4,20 +4,20 @@ use std::{
     fs::File,
     io::{self, Read as _},
     os::unix::fs::FileExt as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use nommer_core::{
     error::{Code, JobError},
     job::Output,
     moov::{MoovError, ReadAt, Relocation, Segment, plan_relocation},
-    plan::{OUTPUT_FILE, Plan, SOURCE_FILE},
+    plan::SOURCE_FILE,
     probe::{Probe, probe_args},
     sniff::{SNIFF_BYTES, sniff as sniff_bytes},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{tools::Tools, workspace::Workspace};
+use crate::{package::Package, tools::Tools, workspace::Workspace};
 
 fn io_error(what: &str) -> impl Fn(io::Error) -> JobError {
     let what = what.to_owned();
@@ -70,55 +70,93 @@ pub(crate) async fn probe(
     })
 }
 
-/// Facts of the output, once FFmpeg says that it is done. An output that cannot be read is a failure, whatever FFmpeg says.
-pub(crate) async fn look_at_output(
+const NOTHING: &str =
+    "ffmpeg succeeded and wrote nothing; does the job ask for a time beyond the source's end?";
+
+fn failed(what: &str) -> JobError {
+    JobError::new(Code::EncoderFailed, what)
+}
+
+/// Facts of an output in a file, once FFmpeg says that it is done. An output that cannot be read is a failure, whatever FFmpeg says.
+pub(crate) async fn look_at_file(
     tools: &Tools,
     work: &Workspace,
+    name: &str,
     cancel: &CancellationToken,
 ) -> Result<Output, JobError> {
-    let file = work.file(OUTPUT_FILE);
-    let failed = |what: &str| JobError::new(Code::EncoderFailed, what);
-    let nothing =
-        "ffmpeg succeeded and wrote nothing; does the job ask for a time beyond the source's end?";
+    let file = work.file(name);
     // Whatever FFmpeg was made to leave in its place, only a file of its own is looked at.
-    let found = std::fs::symlink_metadata(&file).map_err(|_missing| failed(nothing))?;
+    let found = std::fs::symlink_metadata(&file).map_err(|_missing| failed(NOTHING))?;
     if !found.is_file() {
         return Err(failed("the output is no file"));
     }
     let head = head(&file).map_err(io_error("read the output"))?;
     if head.is_empty() {
-        return Err(failed(nothing));
+        return Err(failed(NOTHING));
     }
-    let bytes = found.len();
     let probe = match sniff_bytes(&head) {
-        Some(demuxer) => {
-            let probe = probe(tools, work, OUTPUT_FILE, demuxer, cancel).await;
-            let probe = probe.map_err(|error| {
-                failed(&format!("the output cannot be read: {}", error.message))
-            })?;
-            if probe.streams.is_empty() {
-                return Err(failed(nothing));
-            }
-            probe
-        }
+        Some(demuxer) => readable(tools, work, (name, demuxer), cancel).await?,
         None => Probe::default(),
     };
+    let mut output = of_probe(&probe);
+    output.bytes = found.len();
+    Ok(output)
+}
+
+/// What ffprobe says of something that we made.
+async fn readable(
+    tools: &Tools,
+    work: &Workspace,
+    (name, demuxer): (&str, &str),
+    cancel: &CancellationToken,
+) -> Result<Probe, JobError> {
+    let probe = probe(tools, work, name, demuxer, cancel).await;
+    let probe =
+        probe.map_err(|error| failed(&format!("the output cannot be read: {}", error.message)))?;
+    if probe.streams.is_empty() {
+        return Err(failed(NOTHING));
+    }
+    Ok(probe)
+}
+
+fn of_probe(probe: &Probe) -> Output {
     let (video, audio) = (probe.video(), probe.audio());
-    Ok(Output {
-        url: String::new(),
-        bytes,
+    Output {
         duration: probe.duration.map(|duration| duration.as_secs_f64()),
         width: video.and_then(|video| video.width),
         height: video.and_then(|video| video.height),
         video_codec: video.and_then(|video| video.codec.clone()),
         audio_codec: audio.and_then(|audio| audio.codec.clone()),
-        etag: None,
-    })
+        ..Output::default()
+    }
 }
 
-/// The pieces of the output in the order in which they are delivered.
-pub(crate) async fn relocate(plan: &Plan, work: &Workspace) -> Result<Vec<Segment>, JobError> {
-    let (file, wanted) = (work.file(OUTPUT_FILE), plan.relocate);
+/// Facts of a packaged output: of its initialization segments, and of what was measured.
+pub(crate) async fn look_at_package(
+    tools: &Tools,
+    work: &Workspace,
+    folder: &str,
+    package: &Package,
+    cancel: &CancellationToken,
+) -> Result<Output, JobError> {
+    let mut output = Output::default();
+    for init in &package.inits {
+        let name = format!("{folder}/{init}");
+        let probe = readable(tools, work, (&name, "mov"), cancel).await?;
+        let found = of_probe(&probe);
+        output.width = output.width.or(found.width);
+        output.height = output.height.or(found.height);
+        output.video_codec = output.video_codec.or(found.video_codec);
+        output.audio_codec = output.audio_codec.or(found.audio_codec);
+    }
+    output.bytes = package.bytes;
+    output.duration = Some(package.seconds);
+    output.renditions.clone_from(&package.renditions);
+    Ok(output)
+}
+
+/// The pieces of a file in the order in which they are delivered.
+pub(crate) async fn relocate(file: PathBuf, wanted: bool) -> Result<Vec<Segment>, JobError> {
     let planning = tokio::task::spawn_blocking(move || relocation(&file, wanted));
     planning.await.map_err(|panicked| {
         JobError::new(Code::Internal, format!("move the moov atom: {panicked}"))

@@ -197,6 +197,7 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
             source,
             destination,
             source_etag: job.report.source_etag.clone(),
+            parts: job.id.to_string(),
         })
     }
 

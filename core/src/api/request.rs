@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::notify::NotifyFormat;
+use crate::{
+    notify::NotifyFormat,
+    output::{AudioCodec, Container, Hdr, VideoCodec},
+};
 
-/// A request for a job. Give `preset` or `job_options`.
+/// A request for a job. Give one of `preset`, `outputs` and `job_options`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JobRequest {
@@ -20,9 +23,14 @@ pub struct JobRequest {
     /// A preset by its name.
     #[schema(nullable = false, example = "web-mp4-720p")]
     pub preset: Option<String>,
+    /// What is to be made of the source, all from one decode.
+    #[schema(nullable = false, min_items = 1, max_items = 16)]
+    pub outputs: Option<Vec<OutputRequest>>,
     /// FFmpeg options of one's own.
     #[schema(nullable = false)]
     pub job_options: Option<JobOptions>,
+    /// The part of the source that is used, for `outputs` and presets that stand for some.
+    pub clip: Option<ClipRequest>,
     /// Who is told of the job's states.
     pub notify_url: Option<String>,
     /// How: `json` unless it is given.
@@ -59,13 +67,104 @@ pub struct EstimateRequest {
     pub preset: Option<String>,
     /// As in a job.
     #[schema(nullable = false)]
+    pub outputs: Option<Vec<OutputRequest>>,
+    /// As in a job.
+    #[schema(nullable = false)]
     pub job_options: Option<JobOptions>,
+    /// As in a job.
+    pub clip: Option<ClipRequest>,
     /// Seconds of media in the source.
     #[schema(exclusive_minimum = 0)]
     pub duration_seconds: Option<f64>,
     /// Lines of its picture.
     #[schema(minimum = 1, maximum = 65_536)]
     pub height: Option<u32>,
+}
+
+/// One output: a file, or a folder of segments with its manifests.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutputRequest {
+    /// Its name within the job: the container's unless it is given.
+    #[schema(pattern = "^[a-z0-9][a-z0-9_-]{0,31}$")]
+    pub name: Option<String>,
+    /// What it is wrapped in: `mp4` unless it is given.
+    pub container: Option<Container>,
+    /// Where it goes below a `dest_path` that ends in `/`: its name and the container's extension unless it is given.
+    #[schema(max_length = 300)]
+    pub path: Option<String>,
+    /// Its pictures: `false` for none, or a `VideoRequest`; what is usual in the container unless it is given.
+    #[schema(value_type = Option<VideoRequest>)]
+    pub video: Option<VideoRequest>,
+    /// The renditions of a packaged output, as heights such as `"720p"` or as `{"height": 720, "bitrate": "2.8M"}`.
+    #[schema(value_type = Option<Vec<serde_json::Value>>, min_items = 1, max_items = 12)]
+    pub ladder: Option<Vec<String>>,
+    /// Its sound: `false` for none, or an `AudioRequest`; what is usual in the container unless it is given.
+    pub audio: Option<AudioRequest>,
+    /// Length of a segment in seconds, a multiple of 2: 4 unless it is given.
+    #[schema(minimum = 2, maximum = 60)]
+    pub segment_seconds: Option<u32>,
+}
+
+/// One picture stream.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VideoRequest {
+    /// How it is coded.
+    pub codec: Option<VideoCodec>,
+    /// Lines at most; never more than the source has.
+    #[schema(minimum = 16, maximum = 8_704)]
+    pub height: Option<u32>,
+    /// Pixels across at most; never more than the source has.
+    #[schema(minimum = 16, maximum = 8_704)]
+    pub width: Option<u32>,
+    /// Constant quality, on the codec's own scale.
+    pub crf: Option<f64>,
+    /// Mean rate, as `"5M"` or bits a second.
+    #[schema(value_type = Option<serde_json::Value>)]
+    pub bitrate: Option<String>,
+    /// Highest rate, as `"5M"` or bits a second.
+    #[schema(value_type = Option<serde_json::Value>)]
+    pub maxrate: Option<String>,
+    /// Frames a second: those of the source unless it is given.
+    #[schema(minimum = 1, maximum = 240)]
+    pub fps: Option<f64>,
+    /// How much work the encoder does: `veryfast` and its like for H.264 and H.265, a number for AV1 and VP9.
+    #[schema(value_type = Option<serde_json::Value>)]
+    pub speed: Option<String>,
+    /// Two passes, for a `bitrate` that is kept.
+    pub two_pass: Option<bool>,
+    /// What becomes of a high dynamic range: `tonemap` unless it is given.
+    pub hdr: Option<Hdr>,
+}
+
+/// One sound stream.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AudioRequest {
+    /// How it is coded.
+    pub codec: Option<AudioCodec>,
+    /// Mean rate, as `"128k"` or bits a second.
+    #[schema(value_type = Option<serde_json::Value>)]
+    pub bitrate: Option<String>,
+    /// Channels: those of the source, two at most, unless it is given.
+    #[schema(minimum = 1, maximum = 8)]
+    pub channels: Option<u32>,
+    /// Loudness that it is brought to, in LUFS (EBU R 128).
+    #[schema(minimum = -70, maximum = -5)]
+    pub loudness_lufs: Option<f64>,
+}
+
+/// A part of the source.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClipRequest {
+    /// Where it begins, as seconds or `"hh:mm:ss"`.
+    #[schema(value_type = Option<serde_json::Value>)]
+    pub start: Option<String>,
+    /// Where it ends.
+    #[schema(value_type = Option<serde_json::Value>)]
+    pub end: Option<String>,
 }
 
 /// FFmpeg runs, in order.

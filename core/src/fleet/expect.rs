@@ -46,6 +46,7 @@ pub fn modeled_work(job: &Job) -> Option<Duration> {
     let media_seconds = job.report.source_seconds.or(job.spec.duration_seconds)?;
     Some(slot_time(&JobShape {
         passes: &job.spec.passes,
+        outputs: &job.spec.outputs,
         media_seconds,
         height: None,
     }))

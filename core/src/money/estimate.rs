@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::{options::Pair, plan::pass_weight, spec::PassSpec};
+use crate::{options::Pair, output::OutputSpec, plan::pass_weight, spec::PassSpec};
 
 /// Time of every job besides encoding: fetching, probing, starting programs, delivering.
 const OVERHEAD: Duration = Duration::from_secs(2);
@@ -48,6 +48,8 @@ const CODECS: [(&str, f64); 6] = [
 pub struct JobShape<'a> {
     /// Its passes.
     pub passes: &'a [PassSpec],
+    /// Its outputs, if it is not written in passes.
+    pub outputs: &'a [OutputSpec],
     /// Seconds of media in the source.
     pub media_seconds: f64,
     /// Lines of the source's picture, if known.
@@ -62,7 +64,12 @@ pub fn slot_time(shape: &JobShape<'_>) -> Duration {
         .iter()
         .enumerate()
         .map(|(number, pass)| pass_weight(number, last) * rate(&pass.outfile_options, shape.height))
-        .sum();
+        .sum::<f64>()
+        + shape
+            .outputs
+            .iter()
+            .map(|output| of_output(output, shape.height))
+            .sum::<f64>();
     let encoding = Duration::try_from_secs_f64(shape.media_seconds * per_second);
     OVERHEAD.saturating_add(encoding.unwrap_or_default())
 }
@@ -91,6 +98,26 @@ fn rate(options: &[Pair], source_height: Option<u32>) -> f64 {
         * area.max(0.05)
         * factor(&CODECS, codec)
         * factor(&X264_PRESETS, value(options, &["preset"]))
+}
+
+/// The same for an output: each of its pictures is encoded for itself.
+fn of_output(output: &OutputSpec, source_height: Option<u32>) -> f64 {
+    let pictures = output.video.iter().map(|video| {
+        let passes = if video.two_pass { 1.5 } else { 1.0 };
+        let scale = video
+            .height
+            .map(|height| Pair::new("vf", &format!("scale=-2:{height}")));
+        let codec = Pair::new("c:v", video.codec.encoder());
+        let speed = video
+            .speed
+            .as_deref()
+            .or(video.codec.speeds().first().copied());
+        let speed = speed.map(|speed| Pair::new("preset", speed));
+        let options: Vec<Pair> = [Some(codec), scale, speed].into_iter().flatten().collect();
+        passes * rate(&options, source_height)
+    });
+    let sound = if output.audio.is_some() { SOUND } else { 0.0 };
+    sound + pictures.sum::<f64>()
 }
 
 fn value<'a>(options: &'a [Pair], names: &[&str]) -> Option<&'a str> {

@@ -130,9 +130,11 @@ fn time_without_a_price_makes_the_month_unknown() {
 
 /// The estimate for ten minutes of media 1080 lines high.
 fn estimated(preset: &str) -> f64 {
-    let passes = (presets::find(preset).unwrap().passes)();
+    let preset = presets::find(preset).unwrap();
+    let (passes, outputs) = (preset.passes(), preset.outputs());
     let shape = JobShape {
         passes: &passes,
+        outputs: &outputs,
         media_seconds: 600.0,
         height: Some(1_080),
     };
@@ -144,9 +146,10 @@ fn estimates_follow_height_passes_and_copying() {
     assert!(estimated("copy") < 10.0);
     assert!(estimated("web-mp4-480p") < estimated("web-mp4-720p"));
     assert!(estimated("web-mp4-720p") < estimated("web-mp4-1080p"));
-    let two = (presets::find("legacy/web_medium").unwrap().passes)();
+    let two = presets::find("legacy/web_medium").unwrap().passes();
     let shape = |passes| JobShape {
         passes,
+        outputs: &[],
         media_seconds: 600.0,
         height: Some(1_080),
     };
@@ -158,10 +161,11 @@ fn estimates_follow_height_passes_and_copying() {
 
 #[test]
 fn a_length_that_is_none_is_estimated_as_none() {
-    let passes = (presets::find("copy").unwrap().passes)();
+    let passes = presets::find("copy").unwrap().passes();
     for media_seconds in [f64::NAN, -1.0, 0.0, f64::INFINITY] {
         let shape = JobShape {
             passes: &passes,
+            outputs: &[],
             media_seconds,
             height: None,
         };

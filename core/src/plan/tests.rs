@@ -53,7 +53,14 @@ fn the_documented_job_becomes_these_two_command_lines() {
              "move_atom_to_front": true},
         ]),
     );
-    let plan = plan(&spec, &video("yuv420p"), "mov", &OptionPolicy::default()).unwrap();
+    let plan = plan(
+        &spec,
+        &video("yuv420p"),
+        "mov",
+        &OptionPolicy::default(),
+        "segments",
+    )
+    .unwrap();
     let head = "-y -nostdin -hide_banner -nostats -progress pipe:1 -protocol_whitelist file,pipe -format_whitelist mov -f mov \
         -i file:source -c:v libx264 -preset medium -profile:v baseline -b:v 400k";
     assert_eq!(
@@ -64,7 +71,7 @@ fn the_documented_job_becomes_these_two_command_lines() {
         line(&plan, 1),
         format!("{head} -pass 2 -c:a aac -b:a 128k -ac 2 -f mp4 file:output")
     );
-    assert!(plan.relocate);
+    assert!(plan.products[0].relocate);
     let details: Vec<_> = plan
         .warnings
         .iter()
@@ -89,6 +96,7 @@ fn the_container_comes_from_the_destination_when_nothing_else_tells() {
             &video("yuv420p"),
             "mov",
             &OptionPolicy::default(),
+            "segments",
         )
     };
     assert!(
@@ -109,10 +117,24 @@ fn a_profile_that_needs_420_converts_other_sources_and_says_so() {
     let passes =
         json!([{"outfile_options": [["c:v", "libx264"], ["profile:v", "baseline"], ["f", "mp4"]]}]);
     let spec = with_options("s3://out-bucket/a.mp4", &passes);
-    let converted = plan(&spec, &video("yuv444p"), "mov", &OptionPolicy::default()).unwrap();
+    let converted = plan(
+        &spec,
+        &video("yuv444p"),
+        "mov",
+        &OptionPolicy::default(),
+        "segments",
+    )
+    .unwrap();
     assert!(line(&converted, 0).contains("-pix_fmt yuv420p"));
     assert_eq!(converted.warnings[0].code, "pixel_format_converted");
-    let plain = plan(&spec, &video("yuv420p"), "mov", &OptionPolicy::default()).unwrap();
+    let plain = plan(
+        &spec,
+        &video("yuv420p"),
+        "mov",
+        &OptionPolicy::default(),
+        "segments",
+    )
+    .unwrap();
     assert!(!line(&plain, 0).contains("pix_fmt"));
 }
 
@@ -130,7 +152,7 @@ fn a_source_without_video_fails_a_video_job_and_serves_an_audio_job() {
             "s3://out-bucket/a.mp4",
             &json!([{"outfile_options": options}]),
         );
-        plan(&spec, &audio, "mov", &OptionPolicy::default())
+        plan(&spec, &audio, "mov", &OptionPolicy::default(), "segments")
     };
     assert_eq!(
         want(json!([["c:v", "libx264"]])).unwrap_err().code,
@@ -143,7 +165,14 @@ fn a_source_without_video_fails_a_video_job_and_serves_an_audio_job() {
 #[test]
 fn a_source_without_streams_is_unreadable() {
     let spec = testing::spec(&json!({}));
-    let error = plan(&spec, &Probe::default(), "mov", &OptionPolicy::default()).unwrap_err();
+    let error = plan(
+        &spec,
+        &Probe::default(),
+        "mov",
+        &OptionPolicy::default(),
+        "segments",
+    )
+    .unwrap_err();
     assert_eq!(error.code, Code::SourceUnreadable);
 }
 
@@ -152,9 +181,15 @@ fn moving_the_moov_atom_of_another_container_is_a_warning() {
     let passes = |format: &str| json!([{"outfile_options": [["c", "copy"], ["f", format]], "move_atom_to_front": true}]);
     let warnings = |format: &str| {
         let spec = with_options("s3://out-bucket/a.bin", &passes(format));
-        plan(&spec, &video("yuv420p"), "mov", &OptionPolicy::default())
-            .unwrap()
-            .warnings
+        plan(
+            &spec,
+            &video("yuv420p"),
+            "mov",
+            &OptionPolicy::default(),
+            "segments",
+        )
+        .unwrap()
+        .warnings
     };
     assert_eq!(warnings("mp4"), []);
     assert_eq!(warnings("webm")[0].code, "not_an_mp4");

@@ -8,6 +8,7 @@ use crate::{
     nearest::nearest,
     notify::{NotifyFormat, NotifyTarget},
     options::{OptionError, Pair, Side, check_options},
+    output::OutputSpec,
     secret::Secret,
     uri::{MediaUri, NotifyUrl, UriError},
 };
@@ -95,6 +96,43 @@ pub(super) fn destination(
     MediaUri::parse_destination(text, &rules.uris)
         .map(MediaUri::split_secret)
         .map_err(refuse)
+}
+
+/// The destination of `outputs`: a folder, or the file of one output that is a file.
+pub(super) fn destination_of(
+    text: &str,
+    outputs: &[OutputSpec],
+    rules: &SpecRules,
+) -> Result<(MediaUri, Option<Secret>), SpecError> {
+    if !text.ends_with('/') {
+        let lonely = matches!(outputs, [output] if !output.container.packaged());
+        if outputs.is_empty() || lonely {
+            return destination(text, rules);
+        }
+        let message =
+            "dest_path must be a folder and end in `/`: there is more than one file to write";
+        return Err(SpecError::invalid("/dest_path", message));
+    }
+    if outputs.is_empty() {
+        return destination(text, rules);
+    }
+    let refuse =
+        |error: UriError| SpecError::new("/dest_path", error.code(), format!("dest_path: {error}"));
+    MediaUri::parse_folder(text, &rules.uris)
+        .map(MediaUri::split_secret)
+        .map_err(refuse)
+}
+
+/// Every output lies where files are served, and none is the source.
+pub(super) fn places(spec: &JobSpec, rules: &SpecRules) -> Result<(), SpecError> {
+    for place in spec.places(&spec.dest_path) {
+        two_places(&spec.source_path, &place)?;
+        if place.path().is_some_and(|path| !rules.uris.serves(path)) {
+            let message = format!("dest_path: {place} is outside the folders that are served");
+            return Err(SpecError::invalid("/dest_path", message));
+        }
+    }
+    Ok(())
 }
 
 /// A job must not write over what it reads: a second attempt would read its own output.

@@ -47,6 +47,8 @@ pub fn parse_legacy(body: &Value, rules: &SpecRules) -> Result<Checked, SpecErro
         dest_path,
         preset: None,
         passes: check::job_options(job_options, rules)?,
+        outputs: Vec::new(),
+        clip: None,
         notify,
         external_id: None,
         metadata: std::collections::BTreeMap::default(),

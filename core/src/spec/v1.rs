@@ -7,15 +7,24 @@ use serde_json::{Map, Value};
 use super::{
     DEFAULT_MAX_ATTEMPTS, JobSpec, MOST_ATTEMPTS, PassSpec, SpecError, SpecRules,
     check::{self, Checked},
+    outputs,
 };
-use crate::{error::Code, nearest::nearest, notify::NotifyFormat, presets};
+use crate::{
+    error::Code,
+    nearest::nearest,
+    notify::NotifyFormat,
+    output::{Clip, OutputSpec},
+    presets::{self, Recipe},
+};
 
 /// The fields of a request.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 13] = [
     "source_path",
     "dest_path",
     "preset",
     "job_options",
+    "outputs",
+    "clip",
     "notify_url",
     "notify_format",
     "external_id",
@@ -38,16 +47,18 @@ pub fn parse_v1(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError> {
         .ok_or_else(|| SpecError::invalid("", "the body must be a JSON object"))?;
     check::known_fields(body, "", &FIELDS)?;
     let (source_path, source) = check::source(check::text(body, "source_path")?, rules)?;
-    let (dest_path, destination) = check::destination(check::text(body, "dest_path")?, rules)?;
-    check::two_places(&source_path, &dest_path)?;
+    let asked = asked(body, rules)?;
+    let dest_path = check::text(body, "dest_path")?;
+    let (dest_path, destination) = check::destination_of(dest_path, &asked.outputs, rules)?;
     let (notify, notify_secret) =
         check::notify(body.get("notify_url"), notify_format(body)?, rules)?;
-    let (preset, passes) = passes(body, rules)?;
     let spec = JobSpec {
         source_path,
         dest_path,
-        preset,
-        passes,
+        preset: asked.preset,
+        passes: asked.passes,
+        outputs: asked.outputs,
+        clip: asked.clip,
         notify,
         external_id: external_id(body)?,
         metadata: metadata(body)?,
@@ -55,6 +66,7 @@ pub fn parse_v1(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError> {
         max_cost_usd: amount(body, "max_cost_usd", "US dollars")?,
         duration_seconds: amount(body, "duration_seconds", "seconds")?,
     };
+    check::places(&spec, rules)?;
     Ok(Checked {
         spec,
         source,
@@ -66,8 +78,10 @@ pub fn parse_v1(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError> {
 /// A request for an estimate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EstimateRequest {
-    /// The FFmpeg runs.
+    /// The FFmpeg runs, if it is written in FFmpeg's words.
     pub passes: Vec<PassSpec>,
+    /// What is to be made, if not.
+    pub outputs: Vec<OutputSpec>,
     /// Seconds of media in the source.
     pub duration_seconds: Option<f64>,
     /// Lines of its picture.
@@ -91,40 +105,79 @@ pub fn parse_estimate(body: &Value, rules: &SpecRules) -> Result<EstimateRequest
             })?)
         }
     };
+    let asked = asked(body, rules)?;
     Ok(EstimateRequest {
-        passes: passes(body, rules)?.1,
+        passes: asked.passes,
+        outputs: asked.outputs,
         duration_seconds: amount(body, "duration_seconds", "seconds")?,
         height,
     })
 }
 
-fn passes(
-    body: &Map<String, Value>,
-    rules: &SpecRules,
-) -> Result<(Option<String>, Vec<PassSpec>), SpecError> {
-    match (body.get("preset"), body.get("job_options")) {
-        (Some(_), Some(_)) => Err(SpecError::invalid(
-            "/preset",
-            "give either preset or job_options, not both",
-        )),
-        (None, None) => Err(SpecError::invalid(
-            "/preset",
-            "give a preset, or job_options with FFmpeg options",
-        )),
-        (Some(Value::String(name)), None) => {
-            let preset = presets::find(name).ok_or_else(|| unknown_preset(name))?;
-            Ok((Some(name.clone()), (preset.passes)()))
+/// What is to be made, in FFmpeg's words or in ours.
+struct Asked {
+    preset: Option<String>,
+    passes: Vec<PassSpec>,
+    outputs: Vec<OutputSpec>,
+    clip: Option<Clip>,
+}
+
+fn asked(body: &Map<String, Value>, rules: &SpecRules) -> Result<Asked, SpecError> {
+    let given = |key: &&str| body.get(*key).is_some_and(|value| !value.is_null());
+    let ways = ["preset", "outputs", "job_options"];
+    let mut ways = ways.iter().filter(|key| given(key)).copied();
+    let (way, other) = (ways.next(), ways.next());
+    if let (Some(way), Some(other)) = (way, other) {
+        let message = format!("give either {way} or {other}, not both");
+        return Err(SpecError::invalid(format!("/{way}"), message));
+    }
+    let mut asked = Asked {
+        preset: None,
+        passes: Vec::new(),
+        outputs: Vec::new(),
+        clip: outputs::clip(body.get("clip"))?,
+    };
+    match way {
+        Some("preset") => {
+            let (name, recipe) = recipe(body)?;
+            asked.preset = Some(name);
+            match recipe {
+                Recipe::Passes(passes) => asked.passes = passes(),
+                Recipe::Outputs(outputs) => asked.outputs = outputs(),
+            }
         }
-        (Some(_), None) => Err(SpecError::invalid("/preset", "preset must be text")),
-        (None, Some(Value::Object(job_options))) => {
-            check::known_job_options(job_options)?;
-            Ok((None, check::job_options(job_options, rules)?))
+        Some("outputs") => asked.outputs = outputs::outputs(&body["outputs"])?,
+        Some(_) => asked.passes = job_options(body, rules)?,
+        None => {
+            return Err(SpecError::invalid(
+                "/preset",
+                "give a preset, outputs, or job_options with FFmpeg options",
+            ));
         }
-        (None, Some(_)) => Err(SpecError::invalid(
+    }
+    if asked.clip.is_some() && asked.outputs.is_empty() {
+        let message = "clip is for outputs; in FFmpeg's words say it with ss and t";
+        return Err(SpecError::invalid("/clip", message));
+    }
+    Ok(asked)
+}
+
+/// The preset that is named, with or without its version.
+fn recipe(body: &Map<String, Value>) -> Result<(String, Recipe), SpecError> {
+    let name = check::text(body, "preset")?;
+    let preset = presets::find(name).ok_or_else(|| unknown_preset(name))?;
+    Ok((preset.name.to_owned(), preset.recipe))
+}
+
+fn job_options(body: &Map<String, Value>, rules: &SpecRules) -> Result<Vec<PassSpec>, SpecError> {
+    let Some(Value::Object(job_options)) = body.get("job_options") else {
+        return Err(SpecError::invalid(
             "/job_options",
             "job_options must be an object with options and nommer",
-        )),
-    }
+        ));
+    };
+    check::known_job_options(job_options)?;
+    check::job_options(job_options, rules)
 }
 
 fn unknown_preset(name: &str) -> SpecError {

@@ -20,6 +20,7 @@ pub(crate) async fn estimate<B: Backend, W: ScaleSignal>(
     let asked = parse_estimate(&read_json(body).await?, &submit.rules)?;
     let shape = asked.duration_seconds.map(|media_seconds| JobShape {
         passes: &asked.passes,
+        outputs: &asked.outputs,
         media_seconds,
         height: asked.height,
     });
@@ -33,6 +34,7 @@ pub(crate) async fn of_spec<B: Backend, W>(
 ) -> Result<Estimate, StoreError> {
     let shape = spec.duration_seconds.map(|media_seconds| JobShape {
         passes: &spec.passes,
+        outputs: &spec.outputs,
         media_seconds,
         height: None,
     });
@@ -50,6 +52,7 @@ pub(crate) async fn affordable<B: Backend, W>(
     };
     let shape = JobShape {
         passes: &spec.passes,
+        outputs: &spec.outputs,
         media_seconds,
         height: None,
     };

@@ -34,7 +34,7 @@ fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refusal> {
 pub(crate) async fn presets() -> Json<Value> {
     let data: Vec<Value> = ALL
         .iter()
-        .map(|preset| json!({"name": preset.name, "description": preset.description, "passes": (preset.passes)()}))
+        .map(|preset| json!({"name": preset.name, "version": preset.version, "description": preset.description, "passes": preset.passes(), "outputs": preset.outputs()}))
         .collect();
     Json(json!({"data": data, "next_cursor": null}))
 }

@@ -17,7 +17,7 @@ use nommer_core::{
     uri::MediaUri,
 };
 use nommer_encoder::{
-    attempt::{Made, Observer, Steps, Stop, attempt},
+    attempt::{Made, MadeFile, Observer, Steps, Stop, attempt},
     clock::Clock as _,
     pipeline::Request,
     runner::Runner,
@@ -196,6 +196,7 @@ struct SimSteps<'a> {
     name: &'a str,
     fate: &'static str,
     cancel: &'a CancellationToken,
+    destination: &'a MediaUri,
 }
 
 impl SimSteps<'_> {
@@ -243,22 +244,21 @@ impl Steps for SimSteps<'_> {
         Ok(())
     }
 
-    async fn look(&self, _source: &()) -> Result<Made, Stop> {
+    async fn look(&self, _source: &()) -> Result<Vec<Made>, Stop> {
         self.work(1).await?;
-        Ok(Made {
+        Ok(vec![Made {
             output: Output {
-                url: String::new(),
+                url: self.destination.redacted(),
                 bytes: 1,
-                duration: None,
-                width: None,
-                height: None,
-                video_codec: None,
-                audio_codec: None,
-                etag: None,
+                ..Output::default()
             },
-            file: PathBuf::new(),
-            segments: Vec::new(),
-        })
+            parts: Vec::new(),
+            files: vec![MadeFile {
+                destination: self.destination.clone(),
+                file: PathBuf::new(),
+                segments: Vec::new(),
+            }],
+        }])
     }
 }
 
@@ -283,7 +283,9 @@ impl Runner for SimRunner {
             name,
             fate: fate(&request.source),
             cancel,
+            destination: &request.destination,
         };
-        attempt(&storage, &steps, &request.destination, cancel, observer).await
+        let destinations = std::slice::from_ref(&request.destination);
+        attempt(&storage, &steps, destinations, cancel, observer).await
     }
 }

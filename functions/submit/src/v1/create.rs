@@ -19,7 +19,7 @@ use nommer_core::{
     key::Caller,
     lease::later,
     ports::{Backend, IdempotencyKey, ScaleSignal},
-    spec::{Checked, parse_v1},
+    spec::{Checked, Names, expand, parse_v1},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -56,9 +56,15 @@ pub(crate) async fn create<B: Backend, W: ScaleSignal>(
     body: Body,
 ) -> Result<Response, Refusal> {
     let dry_run = query(asked)?.dry_run;
-    let body = read_json(body).await?;
+    let mut body = read_json(body).await?;
     let now = Timestamp::now();
     let key = idempotency_key(&headers, &body, now)?;
+    let id = JobId::from_uuid(Uuid::now_v7());
+    let names = Names {
+        id: id.to_string(),
+        date: now.strftime("%Y-%m-%d").to_string(),
+    };
+    expand(&mut body, &names)?;
     let checked = parse_v1(&body, &submit.rules)?;
     estimate::affordable(&submit, &checked.spec).await?;
     if dry_run {
@@ -70,7 +76,7 @@ pub(crate) async fn create<B: Backend, W: ScaleSignal>(
         checked,
         key,
         repeats: None,
-        id: JobId::from_uuid(Uuid::now_v7()),
+        id,
     };
     let accepted = accept(&submit, &caller, new, now).await?;
     answer(&submit, &caller, accepted, now).await

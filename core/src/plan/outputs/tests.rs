@@ -1,0 +1,184 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{probe::StreamKind, testing};
+
+fn source(width: u32, height: u32) -> Probe {
+    let video = Stream {
+        kind: StreamKind::Video,
+        codec: Some("h264".to_owned()),
+        width: Some(width),
+        height: Some(height),
+        pix_fmt: Some("yuv420p".to_owned()),
+        ..Stream::default()
+    };
+    let audio = Stream {
+        kind: StreamKind::Audio,
+        codec: Some("aac".to_owned()),
+        channels: Some(2),
+        ..Stream::default()
+    };
+    Probe {
+        duration: Some(std::time::Duration::from_secs(60)),
+        streams: vec![audio, video],
+    }
+}
+
+fn plan(outputs: &Value, probe: &Probe) -> Result<Plan, JobError> {
+    let spec = testing::spec(
+        &json!({"dest_path": "s3://out-bucket/a/", "outputs": outputs, "preset": null}),
+    );
+    compile(&spec, probe, "mov", "job_1")
+}
+
+fn line(plan: &Plan, pass: usize) -> String {
+    plan.passes[pass].args.join(" ")
+}
+
+#[test]
+fn several_sizes_come_from_one_decode() {
+    let outputs = json!([
+        {"name": "hd", "video": {"height": 720, "crf": 21}},
+        {"name": "sd", "video": {"height": 480}, "audio": false},
+        {"name": "sound", "container": "m4a"},
+    ]);
+    let plan = plan(&outputs, &source(1_920, 1_080)).unwrap();
+    assert_eq!(plan.passes.len(), 1);
+    let line = line(&plan, 0);
+    assert_eq!(line.matches(" -i ").count(), 1, "{line}");
+    let graph = "-filter_complex [0:1]split=2[s0][s1];[s0]scale=1280:720,setsar=1,format=yuv420p[v0];[s1]scale=854:480,setsar=1,format=yuv420p[v1]";
+    assert!(line.contains(graph), "{line}");
+    let hd = "-map [v0] -map 0:0 -c:v libx264 -preset:v veryfast -profile:v high -crf:v 21 -c:a aac -b:a 128000 -f mp4 file:output-hd";
+    assert!(line.contains(hd), "{line}");
+    assert!(
+        line.ends_with("-map 0:0 -c:a aac -b:a 128000 -f mp4 file:output-sound"),
+        "{line}"
+    );
+    let files: Vec<_> = plan
+        .products
+        .iter()
+        .map(|product| (product.file.as_str(), product.relocate))
+        .collect();
+    assert_eq!(
+        files,
+        [
+            ("output-hd", true),
+            ("output-sd", true),
+            ("output-sound", true)
+        ]
+    );
+}
+
+#[test]
+fn two_passes_analyze_only_what_asks_for_them() {
+    let outputs = json!([
+        {"name": "a", "video": {"height": 720, "bitrate": "2M", "two_pass": true}},
+        {"name": "b", "video": {"height": 480}},
+    ]);
+    let plan = plan(&outputs, &source(1_280, 720)).unwrap();
+    let (first, second) = (line(&plan, 0), line(&plan, 1));
+    assert!(
+        first.contains("-pass:v 1 -x264-params:v stats=statistics-a-0 -f null /dev/null"),
+        "{first}"
+    );
+    assert!(!first.contains("480") && !first.contains("-c:a"), "{first}");
+    assert!(
+        second.contains("-pass:v 2 -x264-params:v stats=statistics-a-0"),
+        "{second}"
+    );
+    assert_eq!(second.matches("-pass:v").count(), 1, "{second}");
+    assert!(plan.passes[0].weight < plan.passes[1].weight);
+}
+
+#[test]
+fn a_ladder_leaves_out_what_is_larger_than_the_source_and_says_so() {
+    let outputs =
+        json!([{"name": "stream", "container": "cmaf", "ladder": ["1080p", "720p", "480p"]}]);
+    let made = plan(&outputs, &source(1_280, 720)).unwrap();
+    let text = line(&made, 0);
+    assert!(
+        text.contains("split=2")
+            && text.contains("-b:v:0 2800000")
+            && text.contains("-maxrate:v:1 1200000"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("-hls_master_name master.m3u8 output-stream/manifest.mpd"),
+        "{text}"
+    );
+    assert!(text.contains("job_1/init-"), "{text}");
+    assert_eq!(made.warnings.len(), 1);
+    assert_eq!(made.warnings[0].code, "rendition_dropped");
+    let tiny = plan(&outputs, &source(320, 180)).unwrap();
+    assert!(
+        line(&tiny, 0).contains("scale=320:180"),
+        "one rendition is left"
+    );
+    assert!(
+        tiny.warnings
+            .iter()
+            .any(|warning| warning.code == "not_upscaled")
+    );
+}
+
+#[test]
+fn a_source_without_what_is_needed_is_a_clear_error_or_a_warning() {
+    let mut silent = source(640, 360);
+    silent.streams.remove(0);
+    let quiet = plan(&json!([{"name": "a"}]), &silent).unwrap();
+    assert_eq!(quiet.warnings[0].code, "no_audio");
+    assert!(!line(&quiet, 0).contains("-c:a"));
+    let error = plan(&json!([{"container": "mp3"}]), &silent).unwrap_err();
+    assert_eq!(
+        (error.code, error.message.contains("sound")),
+        (Code::SourceUnreadable, true)
+    );
+    let mut blind = source(640, 360);
+    blind.streams.remove(1);
+    let error = plan(&json!([{"name": "a"}]), &blind).unwrap_err();
+    assert_eq!(
+        (error.code, error.message.contains("pictures")),
+        (Code::SourceUnreadable, true)
+    );
+    plan(&json!([{"container": "mp3"}]), &blind).unwrap();
+}
+
+#[test]
+fn a_copy_goes_through_no_filter_and_a_clip_is_cut_at_the_input() {
+    let spec = testing::spec(&json!({"preset": null, "clip": {"start": 10, "end": 25.5},
+        "outputs": [{"video": {"codec": "copy"}, "audio": {"codec": "copy"}}]}));
+    let plan = compile(&spec, &source(640, 360), "mov", "x").unwrap();
+    let line = line(&plan, 0);
+    assert!(
+        line.contains("-ss 10 -t 15.5 ") && line.contains("-map 0:1 -map 0:0 -c:v copy -c:a copy"),
+        "{line}"
+    );
+    assert!(!line.contains("filter"), "{line}");
+    assert_eq!(
+        plan.duration,
+        Some(std::time::Duration::from_millis(15_500))
+    );
+}
+
+#[test]
+fn every_preset_of_outputs_makes_a_plan() {
+    for preset in &crate::presets::ALL {
+        let outputs = preset.outputs();
+        if outputs.is_empty() {
+            continue;
+        }
+        let dest = if outputs[0].container.packaged() {
+            "s3://out-bucket/a/"
+        } else {
+            "s3://out-bucket/a.bin"
+        };
+        let spec = testing::spec(&json!({"dest_path": dest, "preset": preset.name}));
+        let plan = compile(&spec, &source(3_840, 2_160), "mov", "x").unwrap();
+        assert!(
+            plan.warnings.is_empty(),
+            "{}: {:?}",
+            preset.name,
+            plan.warnings
+        );
+    }
+}
