@@ -8,7 +8,7 @@ use nommer_core::{
     address::NetworkRules,
     job::{Report, StateName},
     options::OptionPolicy,
-    presets,
+    presets::{self, Preset},
     progress::Progress,
     spec::{JobSpec, SpecRules, parse_v1},
     uri::{MediaUri, UriRules},
@@ -99,10 +99,22 @@ pub(crate) async fn run(args: &EncodeArgs, config: &Config, output: Output) -> R
     Ok(())
 }
 
-/// `clip.mov` → `clip.web-mp4-720p.mp4`
+/// `clip.mov` → `clip.web-mp4-720p.mp4`, or a folder for what is packaged.
 fn beside(source: &Path, preset: &str) -> PathBuf {
     let stem = source.file_stem().unwrap_or_default().to_string_lossy();
-    source.with_file_name(format!("{stem}.{}.mp4", preset.replace('/', "-")))
+    let outputs = presets::find(preset).map(Preset::outputs);
+    let container = outputs
+        .iter()
+        .flatten()
+        .map(|output| output.container)
+        .next();
+    let ending = match container {
+        Some(container) if container.packaged() => "/".to_owned(),
+        Some(container) => format!(".{}", container.extension()),
+        None => ".mp4".to_owned(),
+    };
+    let name = preset.replace(['/', '@'], "-");
+    source.with_file_name(format!("{stem}.{name}{ending}"))
 }
 
 fn request(args: &EncodeArgs, destination: &Path, config: &Config) -> Result<Request, Failure> {

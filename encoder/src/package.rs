@@ -115,7 +115,9 @@ impl Media {
         playlist.independent_segments = true;
         let (mut peak, mut bits, mut seconds, mut longest) = (0, 0, 0.0, 0.0_f64);
         for segment in &mut playlist.segments {
+            // The time of day, which may also stand among what the reader does not know.
             segment.program_date_time = None;
+            segment.unknown_tags.clear();
             let bytes = size(&segment.uri)?;
             let lasts = f64::from(segment.duration);
             bits += bytes * 8;

@@ -27,6 +27,7 @@ mod load;
 mod moov;
 mod notifications;
 mod openapi;
+mod outputs;
 mod readme;
 mod s3;
 mod scale;

@@ -1,5 +1,7 @@
 //! The options of each encoder: for a picture and for sound, of one stream of an output.
 
+use std::fmt::Display;
+
 use crate::{
     output::{AudioCodec, AudioSpec, Container, KEYFRAME_SECONDS, VideoCodec, VideoSpec},
     probe::Stream,
@@ -39,9 +41,9 @@ struct Options<'a> {
 
 impl Options<'_> {
     /// An option of this stream.
-    fn set(&mut self, name: &str, value: impl ToString) {
+    fn set(&mut self, name: &str, value: impl Display) {
         self.args.push(format!("-{name}{}", self.suffix));
-        self.args.push(value.to_string());
+        self.args.push(format!("{value}"));
     }
 }
 
@@ -78,8 +80,7 @@ pub(super) fn video(spec: &VideoSpec, slot: Slot<'_>, source: &Stream, turn: Tur
             options.set("profile", 3);
             options.set("vendor", "apl0");
         }
-        VideoCodec::Gif => options.set("loop", 0),
-        VideoCodec::Copy => {}
+        VideoCodec::Gif | VideoCodec::Copy => {}
     }
     rate(&mut options, spec, slot.container);
     keyframes(&mut options, spec, slot, turn);
@@ -91,17 +92,16 @@ fn rate(options: &mut Options<'_>, spec: &VideoSpec, container: Container) {
     let Some((usual, _)) = spec.codec.quality() else {
         return;
     };
-    match spec.bitrate {
-        Some(mean) => options.set("b", mean),
-        None => {
-            options.set("crf", spec.crf.unwrap_or(usual));
-            match (spec.codec, spec.maxrate) {
-                // Without a rate of nothing, VP9 takes a quality for a floor.
-                (VideoCodec::Vp9, cap) => options.set("b", cap.unwrap_or(0)),
-                // A manifest tells the rate that a rendition is capped at. Where there is a quality, the encoder ignores it.
-                (_, Some(cap)) if container.packaged() => options.set("b", cap),
-                _ => {}
-            }
+    if let Some(mean) = spec.bitrate {
+        options.set("b", mean);
+    } else {
+        options.set("crf", spec.crf.unwrap_or(usual));
+        match (spec.codec, spec.maxrate) {
+            // Without a rate of nothing, VP9 takes a quality for a floor.
+            (VideoCodec::Vp9, cap) => options.set("b", cap.unwrap_or(0)),
+            // A manifest tells the rate that a rendition is capped at. Where there is a quality, the encoder ignores it.
+            (_, Some(cap)) if container.packaged() => options.set("b", cap),
+            _ => {}
         }
     }
     if let Some(cap) = spec.maxrate.filter(|_| spec.codec != VideoCodec::Av1) {

@@ -214,10 +214,10 @@ fn video(value: &Value, at: String, container: Container) -> Result<VideoSpec, S
 }
 
 fn consistent(fields: &Fields<'_>, spec: &VideoSpec) -> Result<(), SpecError> {
-    let set = |key: &&str| fields.get(key).is_some();
+    let set = |key: &str| fields.get(key).is_some();
     if spec.codec == VideoCodec::Copy {
         let rest = VIDEO.iter().copied().filter(|key| *key != "codec");
-        if let Some(key) = rest.into_iter().find(|key| set(&key)) {
+        if let Some(key) = rest.into_iter().find(|key| set(key)) {
             return Err(fields.refuse(
                 key,
                 "cannot be set when the codec is \"copy\": nothing is encoded",
@@ -226,7 +226,7 @@ fn consistent(fields: &Fields<'_>, spec: &VideoSpec) -> Result<(), SpecError> {
     }
     if spec.codec.quality().is_none() {
         let rates = ["crf", "bitrate", "maxrate", "two_pass"];
-        if let Some(key) = rates.into_iter().find(|key| set(&key)) {
+        if let Some(key) = rates.into_iter().find(|key| set(key)) {
             return Err(fields.refuse(key, "means nothing to this codec"));
         }
     }

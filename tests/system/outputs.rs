@@ -1,0 +1,404 @@
+//! Outputs in words: every preset from a real clip, several outputs from one decode, ladders, and sources that are odd.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use nommer_core::{
+    output::{Container, OutputSpec},
+    presets,
+};
+use serde_json::{Value, json};
+
+use crate::harness::{System, boxes, decodes, files, make_clip, nommer, output_of, probe, stream};
+
+/// Makes a source with FFmpeg's own words.
+fn make_source(file: &Path, words: &str) {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-nostdin", "-v", "error", "-y"]);
+    output_of(command.args(words.split_whitespace()).arg(file));
+}
+
+fn seconds(probe: &Value) -> f64 {
+    probe["format"]["duration"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+/// When a stream begins, in seconds.
+fn begins(probe: &Value, kind: &str) -> f64 {
+    let text = stream(probe, kind)["start_time"].as_str().unwrap();
+    text.parse().unwrap()
+}
+
+/// The times of the keyframes of the first picture, in seconds.
+fn keyframes(file: &Path) -> Vec<f64> {
+    let mut command = Command::new("ffprobe");
+    let words = "-v error -select_streams v:0 -show_entries packet=pts_time,flags -of csv=p=0";
+    command.args(words.split_whitespace());
+    let printed = output_of(command.arg(file));
+    let keys = printed.lines().filter(|line| line.contains('K'));
+    keys.map(|line| line.split(',').next().unwrap().parse().unwrap())
+        .collect()
+}
+
+fn submit(system: &System, source: &Path, dest: &Path, more: &Value) -> Value {
+    let mut body = json!({"source_path": format!("file://{}", source.display()),
+        "dest_path": format!("file://{}", dest.display())});
+    for (key, value) in more.as_object().unwrap() {
+        body[key] = value.clone();
+    }
+    system.finished(&system.submit(&body))
+}
+
+/// A folder as a destination.
+fn folder(system: &System, name: &str) -> PathBuf {
+    system.path(&format!("{name}/"))
+}
+
+/// The codecs that a preset promises.
+fn codecs(preset: &str, container: Container) -> (&'static str, &'static str) {
+    match (container, preset) {
+        (Container::Mp3, _) => ("none", "mp3"),
+        (Container::M4a, _) => ("none", "aac"),
+        (Container::Opus, _) => ("none", "opus"),
+        (Container::Gif, _) => ("gif", "none"),
+        (Container::Mov, _) => ("prores", "pcm_s16le"),
+        (Container::Webm, _) => ("vp9", "opus"),
+        (_, "av1-1080p") => ("av1", "aac"),
+        (_, "web-mp4-1080p-small") => ("hevc", "aac"),
+        _ => ("h264", "aac"),
+    }
+}
+
+/// What is true of a file of any preset, made from three seconds of 640x360.
+fn check_file(file: &Path, preset: &str, output: &OutputSpec) {
+    assert!(decodes(file), "{preset}");
+    let (found, (video, audio)) = (probe(file), codecs(preset, output.container));
+    if video != "none" {
+        let height = if video == "gif" { 240 } else { 360 };
+        assert_eq!(stream(&found, "video")["height"], json!(height), "{preset}");
+    }
+    if video != "none" && audio != "none" {
+        let apart = (begins(&found, "video") - begins(&found, "audio")).abs();
+        assert!(apart <= 0.041, "{preset}: {apart} s apart");
+    }
+    if matches!(
+        output.container,
+        Container::Mp4 | Container::M4a | Container::Mov
+    ) {
+        let kinds = boxes(file);
+        let at = |kind: &str| kinds.iter().position(|other| other == kind).unwrap();
+        assert!(at("moov") < at("mdat"), "{preset}: {kinds:?}");
+    }
+}
+
+#[test]
+fn every_preset_of_outputs_gives_what_it_says() {
+    let system = System::start();
+    let source = system.path("in.mov");
+    make_clip(&source, 3, "640x360");
+    for preset in &presets::ALL {
+        let outputs = preset.outputs();
+        let [output] = outputs.as_slice() else {
+            continue;
+        };
+        let name = preset.name;
+        let place = folder(&system, name);
+        let job = submit(&system, &source, &place, &json!({"preset": name}));
+        let made = &job["outputs"][0];
+        let told = made["duration"].as_f64().unwrap();
+        assert!((told - 3.0).abs() < 0.11, "{name}: {made}");
+        let codec = |kind: &str| made[kind].as_str().unwrap_or("none");
+        let (video, audio) = codecs(name, output.container);
+        assert_eq!(codec("video_codec"), video, "{name}");
+        assert_eq!(codec("audio_codec"), audio, "{name}");
+        if !output.container.packaged() {
+            check_file(&place.join(output.place(true)), name, output);
+        }
+    }
+    system.assert_clean();
+}
+
+#[test]
+fn several_files_come_from_one_decode_and_land_under_their_names() {
+    let system = System::start();
+    let source = system.path("talk.mov");
+    make_clip(&source, 4, "1280x720");
+    let place = system.path("out/{stem}/");
+    let job = submit(
+        &system,
+        &source,
+        &place,
+        &json!({
+        "clip": {"start": "00:00:01", "end": 3},
+        "outputs": [
+            {"name": "hd", "video": {"height": 720, "bitrate": "1M", "two_pass": true}},
+            {"name": "sd", "video": {"height": 360, "speed": "ultrafast"}, "path": "small/sd.mp4"},
+            {"name": "sound", "container": "mp3", "audio": {"bitrate": "96k", "channels": 1}},
+        ]}),
+    );
+    let out = system.path("out/talk");
+    let expected = [
+        ("hd.mp4", Some(720)),
+        ("small/sd.mp4", Some(360)),
+        ("sound.mp3", None),
+    ];
+    for (number, (name, height)) in expected.into_iter().enumerate() {
+        let found = probe(&out.join(name));
+        assert!(
+            (seconds(&found) - 2.0).abs() < 0.1,
+            "{name}: {}",
+            seconds(&found)
+        );
+        let output = &job["outputs"][number];
+        assert_eq!(output["height"].as_u64(), height, "{output}");
+        assert!(output["url"].as_str().unwrap().ends_with(name), "{output}");
+        assert_eq!(
+            output["bytes"],
+            json!(fs::metadata(out.join(name)).unwrap().len())
+        );
+    }
+    assert_eq!(
+        stream(&probe(&out.join("sound.mp3")), "audio")["channels"],
+        json!(1)
+    );
+    let passes = job["resolved"]["passes"].as_array().unwrap();
+    assert_eq!(passes.len(), 2);
+    for pass in passes {
+        let inputs = pass.as_array().unwrap().iter().filter(|word| *word == "-i");
+        assert_eq!(inputs.count(), 1, "one decode for all: {pass}");
+    }
+    system.assert_clean();
+}
+
+/// A ladder of nine seconds in 1280x720, and its job.
+fn ladder(system: &System) -> (PathBuf, Value) {
+    let source = system.path("in.mov");
+    make_clip(&source, 9, "1280x720");
+    let place = folder(system, "stream");
+    let output = json!({"name": "stream", "container": "cmaf",
+        "ladder": ["1080p", "720p", "360p"], "video": {"speed": "ultrafast"}});
+    let job = submit(system, &source, &place, &json!({"outputs": [output]}));
+    (place, job)
+}
+
+#[test]
+fn a_ladder_is_packaged_once_for_hls_and_dash() {
+    let system = System::start();
+    let (place, job) = ladder(&system);
+    let output = &job["outputs"][0];
+    let renditions = output["renditions"].as_array().unwrap().iter();
+    let heights: Vec<_> = renditions.map(|one| one["height"].as_u64()).collect();
+    assert_eq!(heights, [Some(720), Some(360)], "{output}");
+    assert!(job["warnings"].to_string().contains("rendition_dropped"));
+    let ends = |key: &str, end: &str| output[key].as_str().unwrap().ends_with(end);
+    assert!(ends("url", "/stream/master.m3u8"), "{output}");
+    assert!(ends("dash_url", "/stream/manifest.mpd"), "{output}");
+    let master = fs::read_to_string(place.join("master.m3u8")).unwrap();
+    for word in [
+        "AVERAGE-BANDWIDTH=",
+        "RESOLUTION=1280x720",
+        "CODECS=\"avc1.",
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+        "AUTOSELECT=YES",
+    ] {
+        assert!(master.contains(word), "{word}: {master}");
+    }
+    for name in ["media_0.m3u8", "media_1.m3u8", "media_2.m3u8"] {
+        let text = fs::read_to_string(place.join(name)).unwrap();
+        assert!(text.contains("#EXT-X-PLAYLIST-TYPE:VOD"), "{text}");
+        assert!(text.contains("#EXT-X-ENDLIST"), "{text}");
+        assert!(!text.contains("PROGRAM-DATE-TIME"), "{text}");
+        let mut segments = text.lines().filter(|line| !line.starts_with('#'));
+        assert!(segments.all(|name| place.join(name).is_file()), "{text}");
+    }
+    let sizes = files(&place).into_iter();
+    let total: u64 = sizes
+        .map(|name| fs::metadata(place.join(name)).unwrap().len())
+        .sum();
+    assert_eq!(output["bytes"], json!(total), "{:?}", files(&place));
+    system.assert_clean();
+}
+
+#[test]
+fn every_rendition_has_its_keyframes_where_segments_begin() {
+    let system = System::start();
+    let (place, job) = ladder(&system);
+    for manifest in ["master.m3u8", "manifest.mpd"] {
+        let found = seconds(&probe(&place.join(manifest)));
+        assert!((found - 9.0).abs() < 0.05, "{manifest}: {found}");
+    }
+    let parts = place.join(job["id"].as_str().unwrap());
+    for rendition in ["0", "1"] {
+        let mut whole = fs::read(parts.join(format!("init-{rendition}.m4s"))).unwrap();
+        for number in 1..=3 {
+            let segment = parts.join(format!("{rendition}-{number:05}.m4s"));
+            whole.extend(fs::read(segment).unwrap());
+        }
+        let file = system.path("whole.mp4");
+        fs::write(&file, whole).unwrap();
+        assert!(decodes(&file));
+        let keys: Vec<String> = keyframes(&file)
+            .iter()
+            .map(|key| format!("{key:.3}"))
+            .collect();
+        assert_eq!(keys, ["0.000", "2.000", "4.000", "6.000", "8.000"]);
+    }
+}
+
+/// Name, size as shown, a warning's code, and how FFmpeg makes it. `BARS` and `TONE` are two seconds each.
+const ODD: &str = "
+odd | 642x362 | - | BARS=640x360 TONE -vf scale=641:361 -pix_fmt yuv444p -c:v libx264 -c:a aac
+wide-pixels | 1048x576 | - | BARS=720x576 TONE -vf setsar=16/11 -c:v libx264 -c:a aac
+interlaced | 720x576 | deinterlaced | BARS=720x576 TONE -vf fieldorder=tff,setfield=tff -flags +ilme+ildct -c:v libx264 -x264-params interlaced=1 -c:a aac
+surround | 640x360 | - | BARS=640x360 -f lavfi -i aevalsrc=0|0|0|0|0|0:d=2 -c:v libx264 -c:a aac
+silent | 640x360 | no_audio | BARS=640x360 -c:v libx264
+one-frame | 320x180 | no_audio | BARS=320x180 -frames:v 1 -c:v libx264
+tiny | 2x2 | no_audio | BARS=2x2 -c:v ffv1
+hdr | 640x360 | tone_mapped | BARS=640x360 -c:v libx265 -pix_fmt yuv420p10le -x265-params colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:log-level=error
+";
+
+#[test]
+fn odd_sources_become_what_players_show() {
+    let system = System::start();
+    for line in ODD.lines().filter(|line| !line.is_empty()) {
+        let parts: Vec<&str> = line.splitn(4, " | ").collect();
+        let [name, size, warning, words] = parts[..] else {
+            panic!("{line}")
+        };
+        let words = words
+            .replace("TONE", "-f lavfi -i sine=duration=2")
+            .replace("BARS=", "-f lavfi -i testsrc2=rate=25:duration=2:size=");
+        let source = system.path(&format!("{name}.mkv"));
+        make_source(&source, &words);
+        let file = system.path(&format!("{name}.mp4"));
+        let output = json!({"outputs": [{"video": {"height": 720}}]});
+        let job = submit(&system, &source, &file, &output);
+        let found = probe(&file);
+        let video = stream(&found, "video");
+        let shown = format!("{}x{}", video["width"], video["height"]);
+        assert_eq!(shown, size, "{name}");
+        assert_eq!(video["pix_fmt"], json!("yuv420p"), "{name}");
+        let aspect = video["sample_aspect_ratio"].as_str().unwrap_or("1:1");
+        assert_eq!(aspect, "1:1", "{name}");
+        let warned = job["warnings"].to_string();
+        assert!(
+            warning == "-" || warned.contains(warning),
+            "{name}: {warned}"
+        );
+        if name == "surround" {
+            assert_eq!(stream(&found, "audio")["channels"], json!(2));
+        }
+        if name == "hdr" {
+            assert_eq!(video["color_transfer"], json!("bt709"));
+        }
+    }
+    system.assert_clean();
+}
+
+#[test]
+fn a_picture_that_was_turned_is_turned_once() {
+    let system = System::start();
+    let (flat, source) = (system.path("flat.mp4"), system.path("turned.mp4"));
+    make_clip(&flat, 2, "640x360");
+    // FFmpeg since 6.0 takes the angle as an option of the input; before, it takes a tag of the output.
+    let modern = format!("-display_rotation 90 -i {} -c copy", flat.display());
+    let mut command = Command::new("ffmpeg");
+    command.args(["-nostdin", "-v", "quiet", "-y"]);
+    command.args(modern.split_whitespace()).arg(&source);
+    if !command.status().unwrap().success() {
+        let older = format!("-i {} -c copy -metadata:s:v rotate=90", flat.display());
+        make_source(&source, &older);
+    }
+    assert!(probe(&source).to_string().contains("rotation"));
+    let file = system.path("upright.mp4");
+    submit(&system, &source, &file, &json!({"preset": "web-mp4-720p"}));
+    let video = stream(&probe(&file), "video").clone();
+    assert_eq!(
+        (&video["width"], &video["height"]),
+        (&json!(360), &json!(640))
+    );
+    assert!(!video.to_string().contains("rotation"), "{video}");
+}
+
+#[test]
+fn what_cannot_be_made_is_refused_before_anything_runs() {
+    let system = System::start();
+    let source = system.path("in.mov");
+    make_clip(&source, 1, "320x180");
+    let body = |dest: &str, more: Value| {
+        let mut body = json!({"source_path": format!("file://{}", source.display()),
+            "dest_path": format!("file://{}", system.path(dest).display())});
+        for (key, value) in more.as_object().unwrap() {
+            body[key] = value.clone();
+        }
+        body
+    };
+    let cases = [
+        (body("a.mp4", json!({"preset": "hls-abr"})), "/dest_path"),
+        (
+            body("a.mp4", json!({"outputs": [{"name": "a"}, {"name": "b"}]})),
+            "/dest_path",
+        ),
+        (
+            body(
+                "a.mp4",
+                json!({"outputs": [{"video": {"codec": "vp9000"}}]}),
+            ),
+            "/outputs/0/video/codec",
+        ),
+        (
+            body("", json!({"outputs": [{"path": "in.mov"}]})),
+            "/dest_path",
+        ),
+        (
+            body("{stam}.mp4", json!({"preset": "web-mp4-720p"})),
+            "/dest_path",
+        ),
+        (
+            body("a/", json!({"preset": "web-mp4-720p", "outputs": [{}]})),
+            "/preset",
+        ),
+        (
+            body("a.mp4", json!({"preset": "web-mp4-720p@1"})),
+            "/preset",
+        ),
+        (
+            body("data/", json!({"outputs": [{"path": "secret.key"}]})),
+            "/dest_path",
+        ),
+    ];
+    for (body, pointer) in cases {
+        let (status, refused) = system.http("POST", "/v1/jobs", Some(&body));
+        assert!(matches!(status, 400 | 422), "{body}: {refused}");
+        assert_eq!(refused["errors"][0]["pointer"], json!(pointer), "{body}");
+    }
+}
+
+#[test]
+fn a_ladder_can_be_made_without_a_server() {
+    let system = System::start();
+    let source = system.path("in.mov");
+    make_clip(&source, 3, "640x360");
+    let out = system.path("out");
+    let mut command = Command::new(nommer());
+    command
+        .arg("encode")
+        .arg(&source)
+        .arg(format!("{}/", out.display()));
+    output_of(
+        command
+            .args(["--preset", "hls-abr"])
+            .env("NOMMER_LOCAL__DATA_DIR", system.data()),
+    );
+    assert!(out.join("master.m3u8").is_file());
+    assert!(
+        !out.join("manifest.mpd").exists(),
+        "HLS alone was asked for"
+    );
+}
