@@ -16,6 +16,7 @@ mod deploy;
 mod durability;
 mod ec2;
 mod fleet;
+mod gallery;
 mod hostile;
 mod infra;
 mod keys;
