@@ -190,6 +190,42 @@ pub struct Clip {
     pub end: Option<f64>,
 }
 
+/// Still pictures of a source: a poster, and one every so often for a player's timeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Thumbnails {
+    /// When the poster is taken, if there is to be one.
+    #[serde(default)]
+    pub poster_at: Option<Moment>,
+    /// Seconds between two thumbnails, if there are to be any.
+    #[serde(default)]
+    pub interval: Option<f64>,
+    /// Pixels across a thumbnail; never more than the source has.
+    pub width: u32,
+    /// Whether many of them share a file.
+    pub sprite: bool,
+}
+
+/// A time within the media.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Moment {
+    /// Seconds from its beginning.
+    Seconds(f64),
+    /// A share of its length, 0 to 100.
+    Percent(f64),
+}
+
+/// Where the poster lies below the destination.
+pub const POSTER: &str = "poster.jpg";
+
+/// Where the list of thumbnails lies below the destination, and where the pictures do.
+pub const THUMBNAILS: &str = "thumbnails.vtt";
+
+/// The folder of the thumbnails' pictures below the destination.
+pub const THUMBNAIL_FOLDER: &str = "thumbnails/";
+
 /// A word on the wire, and what it means.
 pub(crate) type Words<T> = [(&'static str, T)];
 

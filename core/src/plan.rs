@@ -6,10 +6,12 @@
 mod encoders;
 mod outputs;
 mod picture;
+mod stills;
 
 use std::time::Duration;
 
 pub use outputs::{DASH_MANIFEST, HLS_MANIFEST};
+pub use stills::Sheets;
 
 use crate::{
     error::{Code, JobError, Warning},
@@ -47,16 +49,28 @@ pub struct Plan {
 }
 
 /// What FFmpeg leaves in the work folder of one output.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Product {
     /// The name of the output, of a job that names its outputs.
     pub name: Option<String>,
     /// The file, or the folder of what is packaged.
     pub file: String,
-    /// Whether the moov atom of the file goes before the media data.
-    pub relocate: bool,
-    /// How it is packaged, if it is.
-    pub packaged: Option<Container>,
+    /// What it is.
+    pub kind: ProductKind,
+}
+
+/// What FFmpeg leaves of one output.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProductKind {
+    /// A file.
+    File {
+        /// Whether its moov atom goes before the media data.
+        relocate: bool,
+    },
+    /// A folder of segments with their manifests.
+    Package(Container),
+    /// A folder of thumbnails.
+    Sheets(Sheets),
 }
 
 /// One FFmpeg run.
@@ -117,11 +131,12 @@ pub fn plan(
         products: vec![Product {
             name: None,
             file: OUTPUT_FILE.to_owned(),
-            relocate: spec
-                .passes
-                .last()
-                .is_some_and(|pass| pass.move_atom_to_front),
-            packaged: None,
+            kind: ProductKind::File {
+                relocate: spec
+                    .passes
+                    .last()
+                    .is_some_and(|pass| pass.move_atom_to_front),
+            },
         }],
         duration: probe.duration,
         warnings: planner.warnings,

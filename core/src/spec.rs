@@ -7,6 +7,7 @@ mod fields;
 mod legacy;
 mod outputs;
 mod template;
+mod thumbnails;
 mod v1;
 
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ use crate::{
     error::{Code, JobError},
     notify::{NotifyFormat, NotifyTarget},
     options::{OptionPolicy, Pair},
-    output::{Clip, OutputSpec},
+    output::{Clip, OutputSpec, POSTER, THUMBNAIL_FOLDER, Thumbnails},
     uri::{MediaUri, UriRules},
 };
 
@@ -51,6 +52,9 @@ pub struct JobSpec {
     /// What is to be made, of a job that is not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<OutputSpec>,
+    /// Still pictures beside the outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbnails: Option<Thumbnails>,
     /// The part of the source that is used; none for all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip: Option<Clip>,
@@ -74,14 +78,19 @@ pub struct JobSpec {
 }
 
 impl JobSpec {
-    /// Where its outputs go, in their order, below a destination with or without its secret: files, and folders of what is packaged.
+    /// Where its outputs go, in their order and then its poster and its thumbnails, below a destination with or without its secret: files, and folders of what is packaged.
     pub fn places(&self, destination: &MediaUri) -> Vec<MediaUri> {
         if !destination.is_folder() {
             return vec![destination.clone()];
         }
         let alone = self.outputs.len() == 1;
         let place = |output: &OutputSpec| destination.join(&output.place(alone));
-        self.outputs.iter().map(place).collect()
+        let stills = self.thumbnails.as_ref();
+        let poster = stills.filter(|stills| stills.poster_at.is_some());
+        let others = stills.filter(|stills| stills.interval.is_some());
+        let stills = [(poster, POSTER), (others, THUMBNAIL_FOLDER)].into_iter();
+        let stills = stills.filter_map(|(wanted, name)| wanted.map(|_| destination.join(name)));
+        self.outputs.iter().map(place).chain(stills).collect()
     }
 }
 

@@ -15,6 +15,7 @@ pub mod attempt;
 mod intake;
 mod package;
 pub mod pipeline;
+mod products;
 mod publication;
 mod steps;
 pub use steps::look_at_source;

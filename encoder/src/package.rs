@@ -41,7 +41,7 @@ pub(crate) struct Package {
 
 /// Reads what FFmpeg wrote into `folder`, with its segments in `folder/parts`.
 pub(crate) fn read(folder: &Path, parts: &str, container: Container) -> Result<Package, JobError> {
-    let names = listed(folder, parts).map_err(|error| failed(&error.to_string()))?;
+    let names = listed(folder, parts)?;
     let text = |name: &str| {
         small_file(&folder.join(name)).map_err(|error| failed(&format!("{name}: {error}")))
     };
@@ -257,8 +257,12 @@ fn small_file(path: &Path) -> io::Result<Vec<u8>> {
     fs::read(path)
 }
 
-/// The files in the folder of segments, in order of their names.
-fn listed(folder: &Path, parts: &str) -> io::Result<Vec<String>> {
+/// The files in the folder `parts` of `folder`, in order of their names, as named from `folder`.
+pub(crate) fn listed(folder: &Path, parts: &str) -> Result<Vec<String>, JobError> {
+    list(folder, parts).map_err(|error| failed(&error.to_string()))
+}
+
+fn list(folder: &Path, parts: &str) -> io::Result<Vec<String>> {
     // What comes out of the sandbox may be a link to somewhere else.
     let inner = folder.join(parts);
     for place in [folder, inner.as_path()] {

@@ -7,10 +7,8 @@ use nommer_core::{
     error::{Code, JobError},
     job::{Output, Report},
     limits::MediaLimits,
-    moov::Segment,
     options::OptionPolicy,
-    output::Container,
-    plan::{DASH_MANIFEST, HLS_MANIFEST, Plan, Product, SOURCE_FILE, plan},
+    plan::{Plan, ProductKind, SOURCE_FILE, plan},
     ports::{MediaError, MediaStorage, ObjectFacts},
     probe::Probe,
     progress::{self, Line, Tracker},
@@ -22,10 +20,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    attempt::{Made, MadeFile, Observer, Steps, Stop, attempt, unless_canceled},
+    attempt::{Made, Observer, Steps, Stop, attempt, unless_canceled},
     child::{Patience, Pulse},
     intake, package,
     point::{reach, reach_at_once},
+    products::Look,
     sandbox::Limits,
     steps,
     tools::{Run, Tools},
@@ -131,87 +130,17 @@ impl<M: MediaStorage> Steps for OnThisMachine<'_, M> {
     }
 
     async fn look(&self, source: &Source) -> Result<Vec<Made>, Stop> {
-        let places = self.request.spec.places(&self.request.destination);
-        let mut made = Vec::new();
-        for (product, place) in source.plan.products.iter().zip(places) {
-            let mut one = match product.packaged {
-                Some(container) => self.package(&product.file, container, &place).await?,
-                None => self.file(product, place).await?,
-            };
-            one.output.name.clone_from(&product.name);
-            made.push(one);
-        }
-        Ok(made)
+        let look = Look {
+            tools: &self.pipeline.tools,
+            request: self.request,
+            work: self.work,
+            cancel: self.cancel,
+        };
+        Ok(look.at_all(&source.plan.products).await?)
     }
 }
 
 impl<M: MediaStorage> OnThisMachine<'_, M> {
-    /// Looks at an output that is a file.
-    async fn file(&self, product: &Product, place: MediaUri) -> Result<Made, Stop> {
-        let (tools, file) = (&self.pipeline.tools, self.work.file(&product.file));
-        let output = steps::look_at_file(tools, self.work, &product.file, self.cancel).await?;
-        let segments = steps::relocate(file.clone(), product.relocate).await?;
-        Ok(Made {
-            output: Output {
-                url: place.redacted(),
-                ..output
-            },
-            parts: Vec::new(),
-            files: vec![MadeFile {
-                destination: place,
-                file,
-                segments,
-            }],
-        })
-    }
-
-    /// Looks at an output that is a folder of segments.
-    async fn package(
-        &self,
-        folder: &str,
-        container: Container,
-        place: &MediaUri,
-    ) -> Result<Made, Stop> {
-        let at = self.work.file(folder);
-        let package = package::read(&at, &self.request.parts, container)?;
-        let tools = &self.pipeline.tools;
-        let output = steps::look_at_package(tools, self.work, folder, &package, self.cancel);
-        let output = output.await?;
-        let mut parts = Vec::new();
-        for name in &package.parts {
-            let file = at.join(name);
-            parts.push(MadeFile {
-                destination: place.join(name),
-                segments: steps::relocate(file.clone(), false).await?,
-                file,
-            });
-        }
-        let files: Vec<MadeFile> = package
-            .manifests
-            .into_iter()
-            .map(|(name, content)| MadeFile {
-                destination: place.join(&name),
-                file: at.join(&name),
-                segments: vec![Segment::Bytes(content)],
-            })
-            .collect();
-        let main = if container.has_hls() {
-            HLS_MANIFEST
-        } else {
-            DASH_MANIFEST
-        };
-        let dash = container.has_dash() && container.has_hls();
-        Ok(Made {
-            output: Output {
-                url: place.join(main).redacted(),
-                dash_url: dash.then(|| place.join(DASH_MANIFEST).redacted()),
-                ..output
-            },
-            parts,
-            files,
-        })
-    }
-
     async fn fetch(&self) -> Result<Source, Stop> {
         let (storage, uri) = (&self.pipeline.storage, &self.request.source);
         let limits = &self.pipeline.limits;
@@ -292,12 +221,10 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
         let plan = &source.plan;
         let weights = plan.passes.iter().map(|pass| pass.weight).collect();
         let mut tracker = Tracker::new(weights, plan.duration);
-        for product in plan
-            .products
-            .iter()
-            .filter(|product| product.packaged.is_some())
-        {
-            package::prepare(&self.work.file(&product.file), &self.request.parts)?;
+        for product in &plan.products {
+            if !matches!(product.kind, ProductKind::File { .. }) {
+                package::prepare(&self.work.file(&product.file), &self.request.parts)?;
+            }
         }
         let begun = Instant::now();
         for (number, pass) in plan.passes.iter().enumerate() {

@@ -57,11 +57,18 @@ fn entry(preset: &Preset) -> String {
     let (name, version) = (preset.name, preset.version);
     let outputs = preset.outputs();
     let packaged = outputs.iter().any(|output| output.container.packaged());
-    let dest = if packaged { "s3://out-bucket/film/" } else { "s3://out-bucket/film.mp4" };
+    let dest = if packaged {
+        "s3://out-bucket/film/"
+    } else {
+        "s3://out-bucket/film.mp4"
+    };
     let body = json!({"source_path": "s3://in-bucket/film.mov", "dest_path": dest, "preset": name});
     let spec = parse_v1(&body, &SpecRules::default()).unwrap().spec;
     let plan = plan(&spec, &source(), "mov", &OptionPolicy::default(), "JOB").unwrap();
-    let mut page = format!("\n## `{name}`\n\nVersion {version}: {}.\n\n```\n", preset.description);
+    let mut page = format!(
+        "\n## `{name}`\n\nVersion {version}: {}.\n\n```\n",
+        preset.description
+    );
     for pass in &plan.passes {
         let words: Vec<String> = pass.args.iter().map(|word| quoted(word)).collect();
         writeln!(page, "ffmpeg {}", words.join(" ")).unwrap();

@@ -402,3 +402,58 @@ fn a_ladder_can_be_made_without_a_server() {
         "HLS alone was asked for"
     );
 }
+
+#[test]
+fn a_poster_and_thumbnails_lie_beside_the_outputs() {
+    let system = System::start();
+    let source = system.path("in.mov");
+    make_clip(&source, 9, "640x360");
+    let place = folder(&system, "film");
+    let job = submit(
+        &system,
+        &source,
+        &place,
+        &json!({"preset": "web-mp4-480p", "thumbnails": {"poster_at": "50%", "interval": 2, "sprite": true}}),
+    );
+    let names: Vec<_> = job["outputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|output| output["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["video", "poster", "thumbnails"]);
+    let size = |file: &Path| {
+        let found = probe(file);
+        let picture = stream(&found, "video").clone();
+        (
+            picture["width"].as_u64().unwrap(),
+            picture["height"].as_u64().unwrap(),
+        )
+    };
+    assert_eq!(size(&place.join("poster.jpg")), (640, 360));
+    let list = fs::read_to_string(place.join("thumbnails.vtt")).unwrap();
+    assert_eq!(list.matches("-->").count(), 5, "{list}");
+    let line = list.lines().find(|line| line.contains("#xywh=")).unwrap();
+    let (name, place_in_it) = line.split_once('#').unwrap();
+    assert_eq!(place_in_it, "xywh=0,0,160,90");
+    assert_eq!(size(&place.join(name)), (1_600, 90));
+    let total: u64 = job["outputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|output| output["bytes"].as_u64().unwrap())
+        .sum();
+    let found: u64 = files(&place)
+        .iter()
+        .map(|name| fs::metadata(place.join(name)).unwrap().len())
+        .sum();
+    assert_eq!(total, found, "{:?}", files(&place));
+    let plain = json!({"preset": "web-mp4-480p", "dest_path": format!("file://{}", system.path("x.mp4").display()),
+        "source_path": format!("file://{}", source.display()), "thumbnails": {"interval": 2}});
+    let (status, refused) = system.http("POST", "/v1/jobs", Some(&plain));
+    assert_eq!(
+        (status, &refused["errors"][0]["pointer"]),
+        (400, &json!("/dest_path"))
+    );
+    system.assert_clean();
+}

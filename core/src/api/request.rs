@@ -31,6 +31,8 @@ pub struct JobRequest {
     pub job_options: Option<JobOptions>,
     /// The part of the source that is used, for `outputs` and presets that stand for some.
     pub clip: Option<ClipRequest>,
+    /// Still pictures beside the outputs: a poster, and one every so often with their list in `WebVTT`.
+    pub thumbnails: Option<ThumbnailsRequest>,
     /// Who is told of the job's states.
     pub notify_url: Option<String>,
     /// How: `json` unless it is given.
@@ -73,6 +75,8 @@ pub struct EstimateRequest {
     pub job_options: Option<JobOptions>,
     /// As in a job.
     pub clip: Option<ClipRequest>,
+    /// As in a job.
+    pub thumbnails: Option<ThumbnailsRequest>,
     /// Seconds of media in the source.
     #[schema(exclusive_minimum = 0)]
     pub duration_seconds: Option<f64>,
@@ -153,6 +157,23 @@ pub struct AudioRequest {
     /// Loudness that it is brought to, in LUFS (EBU R 128).
     #[schema(minimum = -70, maximum = -5)]
     pub loudness_lufs: Option<f64>,
+}
+
+/// Still pictures. Give one of `poster_at` and `interval`, or both.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThumbnailsRequest {
+    /// When `poster.jpg` is taken, as a time or as a share such as `"10%"`.
+    #[schema(value_type = Option<serde_json::Value>)]
+    pub poster_at: Option<String>,
+    /// Seconds between two thumbnails.
+    #[schema(minimum = 0.5, maximum = 3_600)]
+    pub interval: Option<f64>,
+    /// Pixels across a thumbnail: 160 unless it is given.
+    #[schema(minimum = 16, maximum = 1_920)]
+    pub width: Option<u32>,
+    /// Whether many of them share a file.
+    pub sprite: Option<bool>,
 }
 
 /// A part of the source.

@@ -1,9 +1,12 @@
 //! From outputs in words to command lines: one decode for all of them.
 
+use std::time::Duration;
+
 use super::{
-    ANALYSIS_WEIGHT, Pass, Plan, Product, SOURCE_FILE,
+    ANALYSIS_WEIGHT, Pass, Plan, Product, ProductKind, SOURCE_FILE, Sheets,
     encoders::{self, Slot, Turn},
-    picture::{self, Picture},
+    picture::{self, Branch, Picture},
+    stills::Stills,
 };
 use crate::{
     error::{Code, JobError, Warning},
@@ -17,6 +20,10 @@ pub const DASH_MANIFEST: &str = "manifest.mpd";
 
 /// The file name of the HLS playlist that names the others.
 pub const HLS_MANIFEST: &str = "master.m3u8";
+
+/// What the poster is called in the work folder, and the folder of the thumbnails. Outputs are called otherwise.
+const POSTER_FILE: &str = "poster";
+const STILLS: &str = "thumbnails";
 
 /// An output as this source allows it.
 struct Made<'a> {
@@ -45,6 +52,7 @@ pub(super) fn compile(
         demuxer,
         parts,
         made: &made,
+        stills: stills(spec, probe, &mut warnings),
     };
     let two = made
         .iter()
@@ -61,22 +69,45 @@ pub(super) fn compile(
         args: compiler.args(if two { Turn::Second } else { Turn::Only }),
         weight: 1.0,
     });
-    let whole = probe.duration;
-    let duration = spec.clip.map_or(whole, |clip| clip.length(whole));
+    let outputs = made.iter().map(|made| product(made.spec));
     Ok(Plan {
         passes,
-        products: made.iter().map(|made| product(made.spec)).collect(),
-        duration,
+        products: outputs.chain(compiler.still_products()).collect(),
+        duration: length(spec, probe),
         warnings,
     })
 }
 
+/// How long the media lasts that is made.
+fn length(spec: &JobSpec, probe: &Probe) -> Option<Duration> {
+    let whole = probe.duration;
+    spec.clip.map_or(whole, |clip| clip.length(whole))
+}
+
+/// The still pictures that this source allows.
+fn stills(spec: &JobSpec, probe: &Probe, warnings: &mut Vec<Warning>) -> Stills {
+    let Some(asked) = &spec.thumbnails else {
+        return Stills::default();
+    };
+    if let Some(shown) = probe.video().and_then(picture::shown) {
+        return Stills::new(asked, shown, length(spec, probe));
+    }
+    let detail = "the source has no pictures, so there are no thumbnails";
+    warnings.push(Warning::new("no_thumbnails", detail));
+    Stills::default()
+}
+
 fn product(output: &OutputSpec) -> Product {
+    let relocate = output.container.relocates();
+    let kind = if output.container.packaged() {
+        ProductKind::Package(output.container)
+    } else {
+        ProductKind::File { relocate }
+    };
     Product {
-        file: work_name(output),
-        relocate: output.container.relocates(),
-        packaged: output.container.packaged().then_some(output.container),
         name: Some(output.name.clone()),
+        file: work_name(output),
+        kind,
     }
 }
 
@@ -197,6 +228,7 @@ struct Compiler<'a> {
     demuxer: &'a str,
     parts: &'a str,
     made: &'a [Made<'a>],
+    stills: Stills,
 }
 
 impl Compiler<'_> {
@@ -213,26 +245,53 @@ impl Compiler<'_> {
         }
         args.extend(pinned(self.demuxer).map(str::to_owned));
         args.extend(["-i".to_owned(), format!("file:{SOURCE_FILE}")]);
-        let takes_part = |picture: &&Picture<'_>| turn != Turn::First || picture.spec.two_pass;
-        let filtered: Vec<&Picture<'_>> = self
-            .made
-            .iter()
-            .flat_map(|made| &made.pictures)
-            .filter(|picture| picture.filtered())
-            .filter(takes_part)
-            .collect();
-        if let Some((number, source)) = self.probe.numbered_video().filter(|_| !filtered.is_empty())
+        let branches = self.branches(turn);
+        if let Some((number, source)) = self.probe.numbered_video().filter(|_| !branches.is_empty())
         {
-            args.extend([
-                "-filter_complex".to_owned(),
-                picture::graph(number, source, &filtered),
-            ]);
+            let graph = picture::graph(number, source, &branches);
+            args.extend(["-filter_complex".to_owned(), graph]);
         }
         let mut branch = 0;
         for made in self.made {
             self.output(&mut args, made, turn, &mut branch);
         }
+        if turn != Turn::First {
+            let folder = format!("{STILLS}/{}", self.parts);
+            args.extend(self.stills.args(branch, POSTER_FILE, &folder));
+        }
         args
+    }
+
+    /// Everything that goes through filters in one run.
+    fn branches(&self, turn: Turn) -> Vec<Branch> {
+        let Some(source) = self.probe.video() else {
+            return Vec::new();
+        };
+        let takes_part = |picture: &&Picture<'_>| turn != Turn::First || picture.spec.two_pass;
+        let pictures = self.made.iter().flat_map(|made| &made.pictures);
+        let filtered = pictures
+            .filter(|picture| picture.filtered())
+            .filter(takes_part);
+        let of = |(number, picture)| Branch::of(picture, number, source);
+        let mut branches: Vec<Branch> = filtered.enumerate().map(of).collect();
+        if turn != Turn::First {
+            branches.extend(self.stills.branches());
+        }
+        branches
+    }
+
+    fn still_products(&self) -> Vec<Product> {
+        let product = |name: &str, file: &str, kind| Product {
+            name: Some(name.to_owned()),
+            file: file.to_owned(),
+            kind,
+        };
+        let poster = || product("poster", POSTER_FILE, ProductKind::File { relocate: false });
+        let sheets =
+            |sheets: &Sheets| product("thumbnails", STILLS, ProductKind::Sheets(sheets.clone()));
+        let poster = self.stills.poster.map(|_| poster());
+        let sheets = self.stills.sheets.as_ref().map(sheets);
+        poster.into_iter().chain(sheets).collect()
     }
 
     /// The arguments of one output. `branch` counts the pictures that went before it through filters.

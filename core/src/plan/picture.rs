@@ -76,12 +76,31 @@ impl Picture<'_> {
     }
 }
 
-/// The filter graph that makes all pictures out of stream `number`, as `[v0]`, `[v1]`, … of those that are filtered.
+/// The filters of one picture after those that all go through.
+#[derive(Clone, Debug)]
+pub(super) struct Branch {
+    /// The filters, as FFmpeg writes them.
+    pub(super) filters: String,
+    /// Whether a high dynamic range is to be brought down for it.
+    pub(super) flatten: bool,
+}
+
+impl Branch {
+    /// That of a picture, the `number`th of the graph.
+    pub(super) fn of(picture: &Picture<'_>, number: usize, source: &Stream) -> Self {
+        Self {
+            filters: chain(picture, number, source),
+            flatten: picture.spec.hdr == Hdr::Tonemap,
+        }
+    }
+}
+
+/// The filter graph that makes all pictures out of stream `number`, as `[v0]`, `[v1]`, …
 ///
 /// What all need is done once, before the picture is split.
-pub(super) fn graph(number: usize, source: &Stream, pictures: &[&Picture<'_>]) -> String {
-    let flatten = |picture: &Picture<'_>| source.is_hdr() && picture.spec.hdr == Hdr::Tonemap;
-    let all_flat = pictures.iter().all(|picture| flatten(picture));
+pub(super) fn graph(number: usize, source: &Stream, branches: &[Branch]) -> String {
+    let flatten = |branch: &Branch| source.is_hdr() && branch.flatten;
+    let all_flat = branches.iter().all(flatten);
     let mut common: Vec<String> = Vec::new();
     if source.interlaced {
         common.push(DEINTERLACE.to_owned());
@@ -89,38 +108,36 @@ pub(super) fn graph(number: usize, source: &Stream, pictures: &[&Picture<'_>]) -
     if all_flat {
         common.push(TONEMAP.to_owned());
     }
-    let many = pictures.len() > 1;
-    if many {
-        common.push(format!("split={}", pictures.len()));
+    if branches.len() > 1 {
+        common.push(format!("split={}", branches.len()));
     }
+    let direct = common.is_empty();
     let mut graph = String::new();
-    if !common.is_empty() {
+    if !direct {
         graph = format!("[0:{number}]{}", common.join(","));
-    }
-    for branch in 0..pictures.len() {
-        if !common.is_empty() {
+        for branch in 0..branches.len() {
             write!(graph, "[s{branch}]").expect("text takes text");
         }
     }
-    for (branch, picture) in pictures.iter().enumerate() {
-        let from = if common.is_empty() {
+    for (index, branch) in branches.iter().enumerate() {
+        let from = if direct {
             format!("[0:{number}]")
         } else {
-            format!("[s{branch}]")
+            format!(";[s{index}]")
         };
-        let separator = if graph.is_empty() { "" } else { ";" };
-        let chain = chain(picture, branch, flatten(picture) && !all_flat, source);
-        write!(graph, "{separator}{from}{chain}[v{branch}]").expect("text takes text");
+        let own = if flatten(branch) && !all_flat {
+            format!("{TONEMAP},")
+        } else {
+            String::new()
+        };
+        write!(graph, "{from}{own}{}[v{index}]", branch.filters).expect("text takes text");
     }
     graph
 }
 
 /// The filters of one picture.
-fn chain(picture: &Picture<'_>, branch: usize, flatten: bool, source: &Stream) -> String {
+fn chain(picture: &Picture<'_>, branch: usize, source: &Stream) -> String {
     let mut filters: Vec<String> = Vec::new();
-    if flatten {
-        filters.push(TONEMAP.to_owned());
-    }
     filters.extend(picture.spec.fps.map(|fps| format!("fps={fps}")));
     match (picture.size, shown(source)) {
         (Some((width, height)), Some((across, down))) => {
@@ -221,7 +238,8 @@ mod tests {
             size: Some((1_280, 720)),
             rendition: false,
         };
-        let graph = graph(0, &source, &[&picture, &picture]);
+        let branch = |number| Branch::of(&picture, number, &source);
+        let graph = graph(0, &source, &[branch(0), branch(1)]);
         assert!(graph.starts_with("[0:0]bwdif="), "{graph}");
         assert_eq!(graph.matches("tonemap=tonemap").count(), 1, "{graph}");
         assert!(

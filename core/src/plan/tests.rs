@@ -71,7 +71,7 @@ fn the_documented_job_becomes_these_two_command_lines() {
         line(&plan, 1),
         format!("{head} -pass 2 -c:a aac -b:a 128k -ac 2 -f mp4 file:output")
     );
-    assert!(plan.products[0].relocate);
+    assert_eq!(plan.products[0].kind, ProductKind::File { relocate: true });
     let details: Vec<_> = plan
         .warnings
         .iter()

@@ -2,13 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::{JobSpec, MOST_PASSES, PassSpec, SpecError, SpecRules};
+use super::{JobSpec, MOST_PASSES, PassSpec, SpecError, SpecRules, v1::Asked};
 use crate::{
     error::Code,
     nearest::nearest,
     notify::{NotifyFormat, NotifyTarget},
     options::{OptionError, Pair, Side, check_options},
-    output::OutputSpec,
     secret::Secret,
     uri::{MediaUri, NotifyUrl, UriError},
 };
@@ -101,11 +100,13 @@ pub(super) fn destination(
 /// The destination of `outputs`: a folder, or the file of one output that is a file.
 pub(super) fn destination_of(
     text: &str,
-    outputs: &[OutputSpec],
+    asked: &Asked,
     rules: &SpecRules,
 ) -> Result<(MediaUri, Option<Secret>), SpecError> {
+    let outputs = asked.outputs.as_slice();
     if !text.ends_with('/') {
-        let lonely = matches!(outputs, [output] if !output.container.packaged());
+        let file = matches!(outputs, [output] if !output.container.packaged());
+        let lonely = file && asked.thumbnails.is_none();
         if outputs.is_empty() || lonely {
             return destination(text, rules);
         }
@@ -125,8 +126,16 @@ pub(super) fn destination_of(
 
 /// Every output lies where files are served, and none is the source.
 pub(super) fn places(spec: &JobSpec, rules: &SpecRules) -> Result<(), SpecError> {
-    for place in spec.places(&spec.dest_path) {
-        two_places(&spec.source_path, &place)?;
+    let places = spec.places(&spec.dest_path);
+    for (number, place) in places.iter().enumerate() {
+        if places[..number]
+            .iter()
+            .any(|other| other.identity() == place.identity())
+        {
+            let message = format!("dest_path: two outputs would be written to {place}");
+            return Err(SpecError::invalid("/outputs", message));
+        }
+        two_places(&spec.source_path, place)?;
         if place.path().is_some_and(|path| !rules.uris.serves(path)) {
             let message = format!("dest_path: {place} is outside the folders that are served");
             return Err(SpecError::invalid("/dest_path", message));

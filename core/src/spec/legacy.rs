@@ -48,6 +48,7 @@ pub fn parse_legacy(body: &Value, rules: &SpecRules) -> Result<Checked, SpecErro
         preset: None,
         passes: check::job_options(job_options, rules)?,
         outputs: Vec::new(),
+        thumbnails: None,
         clip: None,
         notify,
         external_id: None,

@@ -7,24 +7,25 @@ use serde_json::{Map, Value};
 use super::{
     DEFAULT_MAX_ATTEMPTS, JobSpec, MOST_ATTEMPTS, PassSpec, SpecError, SpecRules,
     check::{self, Checked},
-    outputs,
+    outputs, thumbnails,
 };
 use crate::{
     error::Code,
     nearest::nearest,
     notify::NotifyFormat,
-    output::{Clip, OutputSpec},
+    output::{Clip, OutputSpec, Thumbnails},
     presets::{self, Recipe},
 };
 
 /// The fields of a request.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "source_path",
     "dest_path",
     "preset",
     "job_options",
     "outputs",
     "clip",
+    "thumbnails",
     "notify_url",
     "notify_format",
     "external_id",
@@ -49,7 +50,7 @@ pub fn parse_v1(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError> {
     let (source_path, source) = check::source(check::text(body, "source_path")?, rules)?;
     let asked = asked(body, rules)?;
     let dest_path = check::text(body, "dest_path")?;
-    let (dest_path, destination) = check::destination_of(dest_path, &asked.outputs, rules)?;
+    let (dest_path, destination) = check::destination_of(dest_path, &asked, rules)?;
     let (notify, notify_secret) =
         check::notify(body.get("notify_url"), notify_format(body)?, rules)?;
     let spec = JobSpec {
@@ -58,6 +59,7 @@ pub fn parse_v1(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError> {
         preset: asked.preset,
         passes: asked.passes,
         outputs: asked.outputs,
+        thumbnails: asked.thumbnails,
         clip: asked.clip,
         notify,
         external_id: external_id(body)?,
@@ -115,10 +117,11 @@ pub fn parse_estimate(body: &Value, rules: &SpecRules) -> Result<EstimateRequest
 }
 
 /// What is to be made, in FFmpeg's words or in ours.
-struct Asked {
+pub(super) struct Asked {
     preset: Option<String>,
     passes: Vec<PassSpec>,
-    outputs: Vec<OutputSpec>,
+    pub(super) outputs: Vec<OutputSpec>,
+    pub(super) thumbnails: Option<Thumbnails>,
     clip: Option<Clip>,
 }
 
@@ -135,6 +138,7 @@ fn asked(body: &Map<String, Value>, rules: &SpecRules) -> Result<Asked, SpecErro
         preset: None,
         passes: Vec::new(),
         outputs: Vec::new(),
+        thumbnails: thumbnails::thumbnails(body.get("thumbnails"))?,
         clip: outputs::clip(body.get("clip"))?,
     };
     match way {
@@ -154,6 +158,10 @@ fn asked(body: &Map<String, Value>, rules: &SpecRules) -> Result<Asked, SpecErro
                 "give a preset, outputs, or job_options with FFmpeg options",
             ));
         }
+    }
+    if asked.thumbnails.is_some() && asked.outputs.is_empty() {
+        let message = "thumbnails are for outputs, and for presets that stand for some";
+        return Err(SpecError::invalid("/thumbnails", message));
     }
     if asked.clip.is_some() && asked.outputs.is_empty() {
         let message = "clip is for outputs; in FFmpeg's words say it with ss and t";

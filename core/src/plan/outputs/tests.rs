@@ -19,7 +19,7 @@ fn source(width: u32, height: u32) -> Probe {
         ..Stream::default()
     };
     Probe {
-        duration: Some(std::time::Duration::from_secs(60)),
+        duration: Some(Duration::from_secs(60)),
         streams: vec![audio, video],
     }
 }
@@ -54,19 +54,11 @@ fn several_sizes_come_from_one_decode() {
         line.ends_with("-map 0:0 -c:a aac -b:a 128000 -f mp4 file:output-sound"),
         "{line}"
     );
-    let files: Vec<_> = plan
-        .products
-        .iter()
-        .map(|product| (product.file.as_str(), product.relocate))
-        .collect();
-    assert_eq!(
-        files,
-        [
-            ("output-hd", true),
-            ("output-sd", true),
-            ("output-sound", true)
-        ]
-    );
+    let moved = ProductKind::File { relocate: true };
+    let files = plan.products.iter();
+    let files: Vec<_> = files.map(|product| product.file.as_str()).collect();
+    assert_eq!(files, ["output-hd", "output-sd", "output-sound"]);
+    assert!(plan.products.iter().all(|product| product.kind == moved));
 }
 
 #[test]
@@ -156,7 +148,7 @@ fn a_copy_goes_through_no_filter_and_a_clip_is_cut_at_the_input() {
     assert!(!line.contains("filter"), "{line}");
     assert_eq!(
         plan.duration,
-        Some(std::time::Duration::from_millis(15_500))
+        Some(Duration::from_millis(15_500))
     );
 }
 
@@ -181,4 +173,36 @@ fn every_preset_of_outputs_makes_a_plan() {
             plan.warnings
         );
     }
+}
+
+#[test]
+fn still_pictures_come_from_the_same_decode() {
+    let spec = testing::spec(&json!({"preset": null, "dest_path": "s3://out-bucket/a/",
+        "outputs": [{"name": "a", "video": {"codec": "copy"}}],
+        "thumbnails": {"poster_at": "50%", "interval": 5, "sprite": true}}));
+    let plan = compile(&spec, &source(1_920, 1_080), "mov", "job_1").unwrap();
+    let line = line(&plan, 0);
+    assert!(
+        line.contains("[0:1]split=2[s0][s1];[s0]select='gte(t,30)',scale=1920:1080"),
+        "{line}"
+    );
+    assert!(
+        line.contains("scale=160:90,setsar=1,format=yuvj420p,tile=10x2[v1]"),
+        "{line}"
+    );
+    assert!(
+        line.contains("-map [v0] -c:v mjpeg -q:v 3 -frames:v 1 -f image2 -update 1 file:poster"),
+        "{line}"
+    );
+    assert!(
+        line.ends_with("-f image2 file:thumbnails/job_1/%05d.jpg"),
+        "{line}"
+    );
+    let names: Vec<_> = plan
+        .products
+        .iter()
+        .filter_map(|product| product.name.as_deref())
+        .collect();
+    assert_eq!(names, ["a", "poster", "thumbnails"]);
+    assert_eq!(spec.places(&spec.dest_path).len(), 3);
 }

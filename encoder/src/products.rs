@@ -1,0 +1,165 @@
+//! What FFmpeg left in the work folder, looked at: files, packages and thumbnails, each with the places that they go to.
+//!
+//! Whatever comes out of the sandbox is taken for what it may be: an output that is no file, or cannot be read, is a failure. Nothing is
+//! delivered here.
+
+use std::path::Path;
+
+use nommer_core::{
+    error::JobError,
+    job::Output,
+    moov::Segment,
+    output::{Container, THUMBNAIL_FOLDER, THUMBNAILS},
+    plan::{DASH_MANIFEST, HLS_MANIFEST, Product, ProductKind, Sheets},
+    uri::MediaUri,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    attempt::{Made, MadeFile},
+    package,
+    pipeline::Request,
+    steps,
+    tools::Tools,
+    workspace::Workspace,
+};
+
+/// Looks at what one attempt made.
+#[derive(Debug)]
+pub(crate) struct Look<'a> {
+    pub(crate) tools: &'a Tools,
+    pub(crate) request: &'a Request,
+    pub(crate) work: &'a Workspace,
+    pub(crate) cancel: &'a CancellationToken,
+}
+
+impl Look<'_> {
+    /// Looks at all products, in their order.
+    pub(crate) async fn at_all(&self, products: &[Product]) -> Result<Vec<Made>, JobError> {
+        let places = self.request.spec.places(&self.request.destination);
+        let mut made = Vec::new();
+        for (product, place) in products.iter().zip(places) {
+            let file = product.file.as_str();
+            let mut one = match &product.kind {
+                ProductKind::File { relocate } => self.file(file, *relocate, place).await?,
+                ProductKind::Package(container) => self.package(file, *container, &place).await?,
+                ProductKind::Sheets(sheets) => self.sheets(file, sheets, &place).await?,
+            };
+            one.output.name.clone_from(&product.name);
+            made.push(one);
+        }
+        Ok(made)
+    }
+
+    /// Looks at an output that is a file.
+    async fn file(&self, name: &str, relocate: bool, place: MediaUri) -> Result<Made, JobError> {
+        let (tools, file) = (self.tools, self.work.file(name));
+        let output = steps::look_at_file(tools, self.work, name, self.cancel).await?;
+        let segments = steps::relocate(file.clone(), relocate).await?;
+        Ok(Made {
+            output: Output {
+                url: place.redacted(),
+                ..output
+            },
+            parts: Vec::new(),
+            files: vec![MadeFile {
+                destination: place,
+                file,
+                segments,
+            }],
+        })
+    }
+
+    /// Looks at an output that is a folder of segments.
+    async fn package(
+        &self,
+        folder: &str,
+        container: Container,
+        place: &MediaUri,
+    ) -> Result<Made, JobError> {
+        let at = self.work.file(folder);
+        let package = package::read(&at, &self.request.parts, container)?;
+        let tools = self.tools;
+        let output = steps::look_at_package(tools, self.work, folder, &package, self.cancel);
+        let output = output.await?;
+        let parts = parts_of(&at, &package.parts, place).await?;
+        let files: Vec<MadeFile> = package
+            .manifests
+            .into_iter()
+            .map(|(name, content)| MadeFile {
+                destination: place.join(&name),
+                file: at.join(&name),
+                segments: vec![Segment::Bytes(content)],
+            })
+            .collect();
+        let main = if container.has_hls() {
+            HLS_MANIFEST
+        } else {
+            DASH_MANIFEST
+        };
+        let dash = container.has_dash() && container.has_hls();
+        Ok(Made {
+            output: Output {
+                url: place.join(main).redacted(),
+                dash_url: dash.then(|| place.join(DASH_MANIFEST).redacted()),
+                ..output
+            },
+            parts,
+            files,
+        })
+    }
+
+    /// Looks at thumbnails. Their list lies beside their folder.
+    async fn sheets(
+        &self,
+        folder: &str,
+        sheets: &Sheets,
+        place: &MediaUri,
+    ) -> Result<Made, JobError> {
+        let at = self.work.file(folder);
+        let names = package::listed(&at, &self.request.parts)?;
+        let parts = parts_of(&at, &names, place).await?;
+        let named: Vec<String> = names
+            .iter()
+            .map(|name| format!("{THUMBNAIL_FOLDER}{name}"))
+            .collect();
+        let list = sheets.list(&named).into_bytes();
+        let destination = self.request.destination.join(THUMBNAILS);
+        let pictures: u64 = parts
+            .iter()
+            .flat_map(|part| &part.segments)
+            .map(Segment::size)
+            .sum();
+        Ok(Made {
+            output: Output {
+                url: destination.redacted(),
+                bytes: pictures + list.len() as u64,
+                ..Output::default()
+            },
+            parts,
+            files: vec![MadeFile {
+                destination,
+                file: at,
+                segments: vec![Segment::Bytes(list)],
+            }],
+        })
+    }
+}
+
+/// Files of a folder that go to the same names below a place.
+async fn parts_of(
+    folder: &Path,
+    names: &[String],
+    place: &MediaUri,
+) -> Result<Vec<MadeFile>, JobError> {
+    let mut parts = Vec::new();
+    for name in names {
+        let file = folder.join(name);
+        parts.push(MadeFile {
+            destination: place.join(name),
+            segments: steps::relocate(file.clone(), false).await?,
+            file,
+        });
+    }
+    Ok(parts)
+}
