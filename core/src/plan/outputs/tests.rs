@@ -1,7 +1,11 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{probe::StreamKind, testing};
+use crate::{
+    error::Code,
+    probe::{Stream, StreamKind},
+    testing,
+};
 
 fn source(width: u32, height: u32) -> Probe {
     let video = Stream {
@@ -146,10 +150,7 @@ fn a_copy_goes_through_no_filter_and_a_clip_is_cut_at_the_input() {
         "{line}"
     );
     assert!(!line.contains("filter"), "{line}");
-    assert_eq!(
-        plan.duration,
-        Some(Duration::from_millis(15_500))
-    );
+    assert_eq!(plan.duration, Some(Duration::from_millis(15_500)));
 }
 
 #[test]

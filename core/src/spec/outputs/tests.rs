@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::output::VideoCodec;
 
 fn refused(value: &Value) -> String {
     let error = outputs(&json!([value])).unwrap_err();
