@@ -14,13 +14,12 @@ mod upload;
 #[cfg(test)]
 mod tests;
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
 use nommer_core::{
-    moov::Segment,
-    ports::{MediaError, MediaStorage, ObjectFacts},
+    ports::{MediaError, MediaStorage, ObjectAttributes, ObjectFacts, Upload},
     settings::StorageSettings,
     uri::MediaUri,
 };
@@ -49,6 +48,25 @@ pub struct S3Options {
     pub encryption: Option<ServerSideEncryption>,
     /// The KMS key for that; the account's own if none.
     pub kms_key_id: Option<String>,
+    /// The header `Cache-Control` of their answers.
+    pub cache_control: Option<String>,
+    /// Metadata of the caller's.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl S3Options {
+    /// The same for an object of which more was said.
+    fn with(&self, attributes: &ObjectAttributes) -> Self {
+        let acl = attributes.acl.as_deref().map(Into::into);
+        let storage_class = attributes.storage_class.as_deref().map(Into::into);
+        Self {
+            acl: acl.or(self.acl.clone()),
+            storage_class: storage_class.or(self.storage_class.clone()),
+            cache_control: attributes.cache_control.clone(),
+            metadata: attributes.metadata.clone(),
+            ..self.clone()
+        }
+    }
 }
 
 impl From<&StorageSettings> for S3Options {
@@ -58,6 +76,8 @@ impl From<&StorageSettings> for S3Options {
             storage_class: settings.s3_storage_class.as_deref().map(Into::into),
             encryption: settings.s3_encryption.as_deref().map(Into::into),
             kms_key_id: settings.s3_kms_key_id.clone(),
+            cache_control: None,
+            metadata: BTreeMap::new(),
         }
     }
 }
@@ -158,13 +178,8 @@ impl MediaStorage for S3Storage {
         fetch::fetch(self.clients().await, uri, (etag, most), to).await
     }
 
-    async fn stage(
-        &self,
-        uri: &MediaUri,
-        from: &Path,
-        segments: &[Segment],
-    ) -> Result<StagedObject, MediaError> {
-        upload::stage(self.clients().await, &self.options, uri, (from, segments)).await
+    async fn stage(&self, uri: &MediaUri, upload: Upload<'_>) -> Result<StagedObject, MediaError> {
+        upload::stage(self.clients().await, &self.options, uri, upload).await
     }
 
     async fn commit(

@@ -216,6 +216,14 @@ impl Caller {
         let Self::Key(key) = self else { return Ok(()) };
         let source = spec.source_path.identity();
         within(&key.grant.sources, &source, "source_path")?;
+        for (number, captions) in spec.extras.captions.iter().enumerate() {
+            let field = format!("captions/{number}/source_path");
+            within(&key.grant.sources, &captions.source_path.identity(), &field)?;
+        }
+        if let Some(watermark) = &spec.extras.watermark {
+            let picture = watermark.source_path.identity();
+            within(&key.grant.sources, &picture, "watermark/source_path")?;
+        }
         let destination = spec.dest_path.identity();
         within(&key.grant.destinations, &destination, "dest_path")
     }

@@ -36,8 +36,10 @@ pub mod prune;
 pub mod simulate;
 
 pub mod api;
+pub mod captions;
 pub mod commit;
 pub mod error;
+pub mod extras;
 pub mod memory;
 
 pub mod ports;

@@ -5,6 +5,7 @@
 
 mod encoders;
 mod outputs;
+mod overlay;
 mod picture;
 mod stills;
 
@@ -23,6 +24,12 @@ use crate::{
 
 /// Name of the fetched source in the working folder. Without an extension: the demuxer is given, not guessed.
 pub const SOURCE_FILE: &str = "source";
+
+/// Name of the watermark in the working folder, of a job that has one.
+pub const WATERMARK_FILE: &str = "watermark";
+
+/// Name of the captions in the working folder that become part of the pictures, as SRT.
+pub const BURNED_FILE: &str = "burned.srt";
 
 /// Name of the result in the working folder.
 pub const OUTPUT_FILE: &str = "output";
@@ -71,6 +78,8 @@ pub enum ProductKind {
     Package(Container),
     /// A folder of thumbnails.
     Sheets(Sheets),
+    /// Captions beside the outputs, those of this number in the job's list. They are no file in the work folder.
+    Captions(usize),
 }
 
 /// One FFmpeg run.
@@ -95,22 +104,40 @@ fn global_args() -> Vec<String> {
     ours.map(str::to_owned).to_vec()
 }
 
-/// Makes the plan for a source that `demuxer` reads. Segments, if there are to be any, go into a folder called `parts`.
+/// What reads the files of a job.
+#[derive(Clone, Copy, Debug)]
+pub struct Demuxers<'a> {
+    /// Reads the source.
+    pub source: &'a str,
+    /// Reads the watermark, of a job that has one.
+    pub watermark: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Demuxers<'a> {
+    fn from(source: &'a str) -> Self {
+        Self {
+            source,
+            watermark: None,
+        }
+    }
+}
+
+/// Makes the plan for a source that these demuxers read. Segments, if there are to be any, go into a folder called `parts`.
 pub fn plan(
     spec: &JobSpec,
     probe: &Probe,
-    demuxer: &str,
+    demuxers: Demuxers<'_>,
     policy: &OptionPolicy,
     parts: &str,
 ) -> Result<Plan, JobError> {
     if !spec.outputs.is_empty() {
-        return outputs::compile(spec, probe, demuxer, parts);
+        return outputs::compile(spec, probe, demuxers, policy, parts);
     }
     let last = spec.passes.len().saturating_sub(1);
     let mut planner = Planner {
         spec,
         probe,
-        demuxer,
+        demuxer: demuxers.source,
         policy,
         warnings: Vec::new(),
     };

@@ -3,6 +3,7 @@
 //! Two shapes come in: the original's (`legacy`) and `/v1`'s. Both become the same [`JobSpec`].
 
 mod check;
+mod extras;
 mod fields;
 mod legacy;
 mod outputs;
@@ -22,6 +23,7 @@ pub use v1::{EstimateRequest, parse_estimate, parse_v1};
 use crate::{
     address::NetworkRules,
     error::{Code, JobError},
+    extras::{Captions, Extras},
     notify::{NotifyFormat, NotifyTarget},
     options::{OptionPolicy, Pair},
     output::{Clip, OutputSpec, POSTER, THUMBNAIL_FOLDER, Thumbnails},
@@ -58,6 +60,9 @@ pub struct JobSpec {
     /// The part of the source that is used; none for all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip: Option<Clip>,
+    /// What goes with the outputs.
+    #[serde(default, skip_serializing_if = "Extras::is_empty")]
+    pub extras: Extras,
     /// Who is told.
     #[serde(default)]
     pub notify: Option<NotifyTarget>,
@@ -78,7 +83,7 @@ pub struct JobSpec {
 }
 
 impl JobSpec {
-    /// Where its outputs go, in their order and then its poster and its thumbnails, below a destination with or without its secret: files, and folders of what is packaged.
+    /// Where its outputs go, in their order and then its poster, its thumbnails and its captions, below a destination with or without its secret: files, and folders of what is packaged.
     pub fn places(&self, destination: &MediaUri) -> Vec<MediaUri> {
         if !destination.is_folder() {
             return vec![destination.clone()];
@@ -90,7 +95,10 @@ impl JobSpec {
         let others = stills.filter(|stills| stills.interval.is_some());
         let stills = [(poster, POSTER), (others, THUMBNAIL_FOLDER)].into_iter();
         let stills = stills.filter_map(|(wanted, name)| wanted.map(|_| destination.join(name)));
-        self.outputs.iter().map(place).chain(stills).collect()
+        let captions = self.extras.sidecars().map(Captions::place);
+        let captions = captions.map(|name| destination.join(&name));
+        let outputs = self.outputs.iter().map(place);
+        outputs.chain(stills).chain(captions).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use nommer_core::{
     error::{Code, JobError},
     job::{Output, Report},
     moov::Segment,
-    ports::MediaStorage,
+    ports::{MediaStorage, ObjectAttributes},
     progress::Progress,
     uri::MediaUri,
 };
@@ -86,6 +86,8 @@ pub struct MadeFile {
     pub file: PathBuf,
     /// The parts of it that are delivered, in order.
     pub segments: Vec<Segment>,
+    /// What the store is told of it.
+    pub attributes: ObjectAttributes,
 }
 
 /// Runs one attempt. Canceling ends it at once, unless an output may be visible already.

@@ -12,6 +12,7 @@ pub mod runner;
 pub mod worker;
 
 pub mod attempt;
+mod beside;
 mod intake;
 mod package;
 pub mod pipeline;

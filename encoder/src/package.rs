@@ -3,6 +3,8 @@
 //! FFmpeg writes playlists as for a live stream: with the time of day, without a type, and with rates as they were asked for. The
 //! segments are left as they are. Nothing is uploaded here.
 
+mod words;
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -16,6 +18,8 @@ use nommer_core::{
     plan::{DASH_MANIFEST, HLS_MANIFEST},
 };
 
+pub(crate) use words::Words;
+
 /// Version of the protocol that maps and independent segments need (RFC 8216, section 7).
 const HLS_VERSION: usize = 7;
 
@@ -27,6 +31,8 @@ const MOST_BYTES: u64 = 16 << 20;
 pub(crate) struct Package {
     /// Names of the files that manifests refer to, below the folder.
     pub(crate) parts: Vec<String>,
+    /// Captions that manifests refer to, below the folder, with their content.
+    pub(crate) words: Vec<(String, Vec<u8>)>,
     /// Manifests and playlists with their content. The last is the one that players are given, and others come before what names them.
     pub(crate) manifests: Vec<(String, Vec<u8>)>,
     /// The pictures, the best first.
@@ -39,8 +45,13 @@ pub(crate) struct Package {
     pub(crate) inits: Vec<String>,
 }
 
-/// Reads what FFmpeg wrote into `folder`, with its segments in `folder/parts`.
-pub(crate) fn read(folder: &Path, parts: &str, container: Container) -> Result<Package, JobError> {
+/// Reads what FFmpeg wrote into `folder`, with its segments in `folder/parts`. Its manifests name these captions too.
+pub(crate) fn read(
+    folder: &Path,
+    parts: &str,
+    container: Container,
+    words: &[Words],
+) -> Result<Package, JobError> {
     let names = listed(folder, parts)?;
     let text = |name: &str| {
         small_file(&folder.join(name)).map_err(|error| failed(&format!("{name}: {error}")))
@@ -59,14 +70,27 @@ pub(crate) fn read(folder: &Path, parts: &str, container: Container) -> Result<P
         media.push(Media::read(&text(&name)?, name, &size)?);
     }
     describe(&mut master, &media);
+    let seconds = media.iter().map(Media::seconds).fold(0.0, f64::max);
+    let inits = inits(&master, &media);
     let mut manifests = Vec::new();
     if container.has_hls() {
         for one in &media {
             manifests.push((one.name.clone(), written(|to| one.playlist.write_to(to))?));
         }
+        for one in words {
+            let playlist = words::playlist(one, parts, seconds);
+            manifests.push((
+                words::playlist_name(one),
+                written(|to| playlist.write_to(to))?,
+            ));
+        }
+        words::name_in(&mut master, words);
     }
     if container.has_dash() {
-        manifests.push((DASH_MANIFEST.to_owned(), text(DASH_MANIFEST)?));
+        manifests.push((
+            DASH_MANIFEST.to_owned(),
+            words::name_in_dash(text(DASH_MANIFEST)?, words, parts),
+        ));
     }
     if container.has_hls() {
         manifests.push((HLS_MANIFEST.to_owned(), written(|to| master.write_to(to))?));
@@ -80,8 +104,9 @@ pub(crate) fn read(folder: &Path, parts: &str, container: Container) -> Result<P
     }
     Ok(Package {
         renditions: renditions(&master),
-        seconds: media.iter().map(Media::seconds).fold(0.0, f64::max),
-        inits: inits(&master, &media),
+        seconds,
+        inits,
+        words: words::files(words, parts),
         parts: names,
         manifests,
         bytes,

@@ -8,7 +8,7 @@ use nommer_core::{
     job::{Output, Report},
     limits::MediaLimits,
     options::OptionPolicy,
-    plan::{Plan, ProductKind, SOURCE_FILE, plan},
+    plan::{Demuxers, Plan, ProductKind, SOURCE_FILE, plan},
     ports::{MediaError, MediaStorage, ObjectFacts},
     probe::Probe,
     progress::{self, Line, Tracker},
@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     attempt::{Made, Observer, Steps, Stop, attempt, unless_canceled},
+    beside::Beside,
     child::{Patience, Pulse},
     intake, package,
     point::{reach, reach_at_once},
@@ -100,20 +101,23 @@ impl<M: MediaStorage> Pipeline<M> {
 }
 
 /// What was learnt of the source.
-struct Source {
+pub(crate) struct Source {
     facts: ObjectFacts,
     probe: Probe,
     /// Bytes that were free before it was fetched.
     room: u64,
     /// What is to be run.
     plan: Plan,
+    /// What was read beside it.
+    beside: Beside,
 }
 
-struct OnThisMachine<'a, M> {
-    pipeline: &'a Pipeline<M>,
-    request: &'a Request,
-    work: &'a Workspace,
-    cancel: &'a CancellationToken,
+/// One attempt on this machine.
+pub(crate) struct OnThisMachine<'a, M> {
+    pub(crate) pipeline: &'a Pipeline<M>,
+    pub(crate) request: &'a Request,
+    pub(crate) work: &'a Workspace,
+    pub(crate) cancel: &'a CancellationToken,
 }
 
 impl<M: MediaStorage> Steps for OnThisMachine<'_, M> {
@@ -135,6 +139,7 @@ impl<M: MediaStorage> Steps for OnThisMachine<'_, M> {
             request: self.request,
             work: self.work,
             cancel: self.cancel,
+            captions: &source.beside.captions,
         };
         Ok(look.at_all(&source.plan.products).await?)
     }
@@ -177,10 +182,15 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
         .await?;
         reach("probed").await;
         limits.check_source(&probe)?;
+        let beside = self.read_beside().await?;
+        let demuxers = Demuxers {
+            source: demuxer,
+            watermark: beside.watermark,
+        };
         let plan = plan(
             &self.request.spec,
             &probe,
-            demuxer,
+            demuxers,
             &self.pipeline.options,
             &self.request.parts,
         )?;
@@ -189,6 +199,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
             probe,
             room,
             plan,
+            beside,
         })
     }
 
@@ -222,7 +233,10 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
         let weights = plan.passes.iter().map(|pass| pass.weight).collect();
         let mut tracker = Tracker::new(weights, plan.duration);
         for product in &plan.products {
-            if !matches!(product.kind, ProductKind::File { .. }) {
+            if matches!(
+                product.kind,
+                ProductKind::Package(_) | ProductKind::Sheets(_)
+            ) {
                 package::prepare(&self.work.file(&product.file), &self.request.parts)?;
             }
         }
@@ -283,7 +297,8 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
     }
 }
 
-fn source_error(error: &MediaError) -> JobError {
+/// What a source that cannot be read means for its job.
+pub(crate) fn source_error(error: &MediaError) -> JobError {
     let code = match error {
         MediaError::NotFound(_) => Code::SourceNotFound,
         MediaError::Forbidden(_) => Code::SourceForbidden,

@@ -6,18 +6,21 @@
 use std::path::Path;
 
 use nommer_core::{
+    captions::Track,
     error::JobError,
+    extras::CaptionMode,
     job::Output,
     moov::Segment,
     output::{Container, THUMBNAIL_FOLDER, THUMBNAILS},
     plan::{DASH_MANIFEST, HLS_MANIFEST, Product, ProductKind, Sheets},
+    ports::ObjectAttributes,
     uri::MediaUri,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     attempt::{Made, MadeFile},
-    package,
+    package::{self, Words},
     pipeline::Request,
     steps,
     tools::Tools,
@@ -31,6 +34,8 @@ pub(crate) struct Look<'a> {
     pub(crate) request: &'a Request,
     pub(crate) work: &'a Workspace,
     pub(crate) cancel: &'a CancellationToken,
+    /// The captions of the job, in its order.
+    pub(crate) captions: &'a [Track],
 }
 
 impl Look<'_> {
@@ -44,8 +49,13 @@ impl Look<'_> {
                 ProductKind::File { relocate } => self.file(file, *relocate, place).await?,
                 ProductKind::Package(container) => self.package(file, *container, &place).await?,
                 ProductKind::Sheets(sheets) => self.sheets(file, sheets, &place).await?,
+                ProductKind::Captions(number) => self.words(*number, place),
             };
             one.output.name.clone_from(&product.name);
+            let attributes = &self.request.spec.extras.storage;
+            for file in one.parts.iter_mut().chain(&mut one.files) {
+                file.attributes.clone_from(attributes);
+            }
             made.push(one);
         }
         Ok(made)
@@ -66,6 +76,7 @@ impl Look<'_> {
                 destination: place,
                 file,
                 segments,
+                attributes: ObjectAttributes::NONE,
             }],
         })
     }
@@ -78,19 +89,17 @@ impl Look<'_> {
         place: &MediaUri,
     ) -> Result<Made, JobError> {
         let at = self.work.file(folder);
-        let package = package::read(&at, &self.request.parts, container)?;
+        let package = package::read(&at, &self.request.parts, container, &self.named())?;
         let tools = self.tools;
         let output = steps::look_at_package(tools, self.work, folder, &package, self.cancel);
         let output = output.await?;
-        let parts = parts_of(&at, &package.parts, place).await?;
+        let mut parts = parts_of(&at, &package.parts, place).await?;
+        let words = package.words.into_iter();
+        parts.extend(words.map(|(name, text)| written(place.join(&name), &at, text)));
         let files: Vec<MadeFile> = package
             .manifests
             .into_iter()
-            .map(|(name, content)| MadeFile {
-                destination: place.join(&name),
-                file: at.join(&name),
-                segments: vec![Segment::Bytes(content)],
-            })
+            .map(|(name, content)| written(place.join(&name), &at, content))
             .collect();
         let main = if container.has_hls() {
             HLS_MANIFEST
@@ -107,6 +116,33 @@ impl Look<'_> {
             parts,
             files,
         })
+    }
+
+    /// The captions that the manifests of a package name.
+    fn named(&self) -> Vec<Words> {
+        let all = self.request.spec.extras.captions.iter().zip(self.captions);
+        let beside = all.filter(|(captions, _)| captions.mode == CaptionMode::Sidecar);
+        let words = beside.map(|(captions, track)| Words {
+            language: captions.language.clone(),
+            label: captions.label.clone(),
+            text: track.to_vtt(),
+        });
+        words.collect()
+    }
+
+    /// Captions beside the outputs.
+    fn words(&self, number: usize, place: MediaUri) -> Made {
+        let text = self.captions.get(number).map(Track::to_vtt);
+        let text = text.unwrap_or_default().into_bytes();
+        Made {
+            output: Output {
+                url: place.redacted(),
+                bytes: text.len() as u64,
+                ..Output::default()
+            },
+            parts: Vec::new(),
+            files: vec![written(place, self.work.folder(), text)],
+        }
     }
 
     /// Looks at thumbnails. Their list lies beside their folder.
@@ -137,12 +173,18 @@ impl Look<'_> {
                 ..Output::default()
             },
             parts,
-            files: vec![MadeFile {
-                destination,
-                file: at,
-                segments: vec![Segment::Bytes(list)],
-            }],
+            files: vec![written(destination, &at, list)],
         })
+    }
+}
+
+/// A file that is written from memory. The folder is one that exists.
+fn written(destination: MediaUri, folder: &Path, content: Vec<u8>) -> MadeFile {
+    MadeFile {
+        destination,
+        file: folder.to_owned(),
+        segments: vec![Segment::Bytes(content)],
+        attributes: ObjectAttributes::NONE,
     }
 }
 
@@ -158,6 +200,7 @@ async fn parts_of(
         parts.push(MadeFile {
             destination: place.join(name),
             segments: steps::relocate(file.clone(), false).await?,
+            attributes: ObjectAttributes::NONE,
             file,
         });
     }

@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use nommer_core::{
     error::{Code, JobError},
     job::Output,
-    ports::{MediaError, MediaStorage, ObjectFacts},
+    ports::{MediaError, MediaStorage, ObjectFacts, Upload},
     uri::MediaUri,
 };
 use tokio_util::sync::CancellationToken;
@@ -145,9 +145,12 @@ async fn deliver_one<M: MediaStorage>(storage: &M, part: MadeFile) -> Result<(),
 }
 
 async fn stage_one<M: MediaStorage>(storage: &M, file: &MadeFile) -> Result<M::Staged, MediaError> {
-    storage
-        .stage(&file.destination, &file.file, &file.segments)
-        .await
+    let upload = Upload {
+        from: &file.file,
+        segments: &file.segments,
+        attributes: &file.attributes,
+    };
+    storage.stage(&file.destination, upload).await
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]

@@ -24,7 +24,7 @@ fn io_error(what: &str) -> impl Fn(io::Error) -> JobError {
     move |error| JobError::new(Code::Unavailable, format!("{what}: {error}"))
 }
 
-fn head(file: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn head(file: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(file)?
         .take(SNIFF_BYTES as u64)

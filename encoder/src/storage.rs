@@ -3,8 +3,7 @@
 use std::{convert::Infallible, path::Path};
 
 use nommer_core::{
-    moov::Segment,
-    ports::{MediaError, MediaStorage, ObjectFacts},
+    ports::{MediaError, MediaStorage, ObjectFacts, Upload},
     uri::{MediaUri, Scheme},
 };
 
@@ -61,12 +60,7 @@ impl MediaStorage for Unserved {
         Self::refuse(uri)
     }
 
-    async fn stage(
-        &self,
-        uri: &MediaUri,
-        _from: &Path,
-        _segments: &[Segment],
-    ) -> Result<Infallible, MediaError> {
+    async fn stage(&self, uri: &MediaUri, _upload: Upload<'_>) -> Result<Infallible, MediaError> {
         Self::refuse(uri)
     }
 
@@ -108,20 +102,13 @@ impl<F: MediaStorage, H: MediaStorage, S: MediaStorage> MediaStorage for BySchem
         }
     }
 
-    async fn stage(
-        &self,
-        uri: &MediaUri,
-        from: &Path,
-        segments: &[Segment],
-    ) -> Result<Self::Staged, MediaError> {
+    async fn stage(&self, uri: &MediaUri, upload: Upload<'_>) -> Result<Self::Staged, MediaError> {
         match uri.scheme() {
-            Scheme::File => self.file.stage(uri, from, segments).await.map(Staged::File),
-            Scheme::Http => Box::pin(self.http.stage(uri, from, segments))
+            Scheme::File => self.file.stage(uri, upload).await.map(Staged::File),
+            Scheme::Http => Box::pin(self.http.stage(uri, upload))
                 .await
                 .map(Staged::Http),
-            Scheme::S3 => Box::pin(self.s3.stage(uri, from, segments))
-                .await
-                .map(Staged::S3),
+            Scheme::S3 => Box::pin(self.s3.stage(uri, upload)).await.map(Staged::S3),
         }
     }
 

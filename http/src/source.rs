@@ -7,8 +7,7 @@ use std::{
 
 use nommer_core::{
     address::NetworkRules,
-    moov::Segment,
-    ports::{MediaError, MediaStorage, ObjectFacts},
+    ports::{MediaError, MediaStorage, ObjectFacts, Upload},
     uri::MediaUri,
 };
 use reqwest::{Client, Response, StatusCode, header};
@@ -208,12 +207,7 @@ impl MediaStorage for HttpSource {
         }
     }
 
-    async fn stage(
-        &self,
-        uri: &MediaUri,
-        _from: &Path,
-        _segments: &[Segment],
-    ) -> Result<Self::Staged, MediaError> {
+    async fn stage(&self, uri: &MediaUri, _upload: Upload<'_>) -> Result<Self::Staged, MediaError> {
         Err(MediaError::Unusable(format!(
             "{}: nothing can be written to a web server",
             uri.redacted()

@@ -17,7 +17,7 @@ use nix::{
 use nommer_core::{
     address::NetworkRules,
     moov::Segment,
-    ports::{MediaError, MediaStorage, ObjectFacts},
+    ports::{MediaError, MediaStorage, ObjectFacts, Upload},
     uri::{MediaUri, UriRules},
 };
 use uuid::Uuid;
@@ -159,14 +159,9 @@ impl MediaStorage for FolderStorage {
         .await
     }
 
-    async fn stage(
-        &self,
-        uri: &MediaUri,
-        from: &Path,
-        segments: &[Segment],
-    ) -> Result<StagedFile, MediaError> {
-        let (destination, name, from) = (self.allowed(uri)?, uri.redacted(), from.to_owned());
-        let segments = segments.to_vec();
+    async fn stage(&self, uri: &MediaUri, upload: Upload<'_>) -> Result<StagedFile, MediaError> {
+        let (destination, name) = (self.allowed(uri)?, uri.redacted());
+        let (from, segments) = (upload.from.to_owned(), upload.segments.to_vec());
         blocking(name.clone(), move || {
             stage(destination, &from, &segments).map_err(explain(&name))
         })

@@ -64,7 +64,14 @@ fn entry(preset: &Preset) -> String {
     };
     let body = json!({"source_path": "s3://in-bucket/film.mov", "dest_path": dest, "preset": name});
     let spec = parse_v1(&body, &SpecRules::default()).unwrap().spec;
-    let plan = plan(&spec, &source(), "mov", &OptionPolicy::default(), "JOB").unwrap();
+    let plan = plan(
+        &spec,
+        &source(),
+        "mov".into(),
+        &OptionPolicy::default(),
+        "JOB",
+    )
+    .unwrap();
     let mut page = format!(
         "\n## `{name}`\n\nVersion {version}: {}.\n\n```\n",
         preset.description

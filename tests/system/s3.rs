@@ -6,7 +6,7 @@ use aws_sdk_s3::{Client, primitives::ByteStream};
 use nommer_aws::{S3Options, S3Storage};
 use nommer_core::{
     moov::Segment,
-    ports::{MediaError, MediaStorage as _},
+    ports::{MediaError, MediaStorage as _, Upload},
     uri::MediaUri,
 };
 use tempfile::TempDir;
@@ -101,7 +101,11 @@ async fn a_large_output_with_a_moved_index_arrives_whole_and_then_only() {
         },
     ];
     let (uri, from) = (bucket.uri("out.mp4"), bucket.file(&content));
-    let staged = bucket.storage.stage(&uri, &from, &segments).await.unwrap();
+    let staged = bucket
+        .storage
+        .stage(&uri, Upload::new(&from, &segments))
+        .await
+        .unwrap();
     assert_eq!(
         (bucket.get("out.mp4").await, bucket.unfinished().await),
         (None, 1)
@@ -123,7 +127,11 @@ async fn a_large_output_replaces_only_what_was_there_and_leaves_no_upload() {
         offset: 0,
         len: BYTES as u64,
     }];
-    let staged = bucket.storage.stage(&uri, &from, &whole).await.unwrap();
+    let staged = bucket
+        .storage
+        .stage(&uri, Upload::new(&from, &whole))
+        .await
+        .unwrap();
     let put = bucket
         .client
         .put_object()
@@ -146,7 +154,10 @@ async fn an_upload_that_loses_its_file_half_way_leaves_nothing() {
         offset: 0,
         len: 2 * BYTES as u64,
     }];
-    let staged = bucket.storage.stage(&uri, &from, &segments).await;
+    let staged = bucket
+        .storage
+        .stage(&uri, Upload::new(&from, &segments))
+        .await;
     assert!(matches!(staged, Err(MediaError::Unavailable { .. })));
     assert_eq!(
         (bucket.get("out.mp4").await, bucket.unfinished().await),

@@ -2,6 +2,7 @@
 //!
 //! Everything here may be called again and again: it costs next to nothing once all is in place.
 
+mod players;
 mod python;
 mod system;
 
@@ -43,13 +44,14 @@ const PROGRAMS: [(&str, &str, &str); 8] = [
     ("NOMMER_TEST_API_PYTHON", "api", "python"),
 ];
 
-/// Prepares all tools: FFmpeg, curl, Node.js, debootstrap, systemd-nspawn, the Python packages and the clips.
+/// Prepares all tools: FFmpeg, curl, Node.js, Chromium and its players, debootstrap, systemd-nspawn, the Python packages and the clips.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
     let _lock = lock(workspace)?;
     let mut packages = vec![
         system::FFMPEG,
         system::CURL,
         system::NODE,
+        system::CHROMIUM,
         system::DEBOOTSTRAP,
         system::NSPAWN,
     ];
@@ -64,6 +66,7 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
     for environment in &environments {
         environment.ensure()?;
     }
+    players::ensure(workspace)?;
     link_clips(workspace)
 }
 
@@ -78,7 +81,10 @@ pub(crate) fn variables(workspace: &Workspace) -> Vec<(&'static str, PathBuf)> {
     PROGRAMS
         .map(|(variable, list, program)| (variable, python::program(workspace, list, program)))
         .into_iter()
-        .chain([("NOMMER_TEST_CLIPS", clips(workspace))])
+        .chain([
+            ("NOMMER_TEST_CLIPS", clips(workspace)),
+            ("NOMMER_TEST_PLAYERS", players::folder(workspace)),
+        ])
         .collect()
 }
 

@@ -92,7 +92,7 @@ impl S3Fault {
                 MediaError::NotFound(format!("{name}: the bucket does not exist"))
             }
             ("AccessControlListNotSupported", _) => MediaError::Forbidden(format!(
-                "{name}: the bucket takes no ACLs; remove storage.s3_acl or enable ACLs on it"
+                "{name}: the bucket takes no ACLs; leave out storage.acl of the job and the setting storage.s3_acl, or enable ACLs on it"
             )),
             ("ExpiredToken" | "TokenRefreshRequired", _) => {
                 MediaError::Forbidden(format!("{name}: the credentials have expired"))

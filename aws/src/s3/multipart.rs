@@ -16,7 +16,7 @@ use super::{
     clients::{time_for, within},
     fault::{S3Fault, disk},
     parts,
-    upload::{Condition, Target, UPLOAD, content_type},
+    upload::{Condition, Target, content_type},
 };
 
 /// Parts at a time.
@@ -45,7 +45,8 @@ impl Multipart {
                 .key(&target.place.key)
                 .checksum_algorithm(ChecksumAlgorithm::Crc32)
                 .set_content_type(content_type(&target.place.key).map(str::to_owned))
-                .metadata(UPLOAD, &target.upload)
+                .set_metadata(Some(target.metadata()))
+                .set_cache_control(options.cache_control.clone())
                 .set_acl(options.acl.clone())
                 .set_storage_class(options.storage_class.clone())
                 .set_server_side_encryption(options.encryption.clone())

@@ -9,7 +9,7 @@ use std::{path::PathBuf, time::Duration};
 
 use nommer_core::{
     moov::Segment,
-    ports::{MediaError, MediaStorage as _, ObjectFacts},
+    ports::{MediaError, MediaStorage as _, ObjectAttributes, ObjectFacts, Upload},
     secret::Secret,
     uri::MediaUri,
 };

@@ -4,7 +4,7 @@
 //! upload, invisible until it is completed. What nobody completes is aborted; what cannot be aborted, because the machine is gone,
 //! is removed by the bucket's lifecycle rule.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{collections::HashMap, fmt, path::Path, sync::Arc};
 
 use aws_sdk_s3::{
     primitives::ByteStream,
@@ -12,7 +12,7 @@ use aws_sdk_s3::{
 };
 use nommer_core::{
     moov::Segment,
-    ports::{MediaError, ObjectFacts},
+    ports::{MediaError, ObjectFacts, Upload},
     uri::MediaUri,
 };
 use uuid::Uuid;
@@ -29,7 +29,7 @@ use super::{
 pub(super) const SMALL: u64 = 8 * 1_024 * 1_024;
 
 /// Metadata of an object that names the upload it is from: by it, a lost answer is told from a foreign object.
-pub(super) const UPLOAD: &str = "nommer-upload";
+const UPLOAD: &str = "nommer-upload";
 
 /// An object that is being written: where, how, and by whom.
 #[derive(Debug)]
@@ -104,15 +104,16 @@ pub(super) async fn stage(
     clients: &Clients,
     options: &S3Options,
     uri: &MediaUri,
-    (from, segments): (&Path, &[Segment]),
+    asked: Upload<'_>,
 ) -> Result<StagedObject, MediaError> {
     let target = Arc::new(Target {
         clients: clients.clone(),
-        options: options.clone(),
+        options: options.with(asked.attributes),
         uri: uri.clone(),
         place: Place::of(uri)?,
         upload: Uuid::new_v4().simple().to_string(),
     });
+    let (from, segments) = (asked.from, asked.segments);
     let bytes = parts::length(segments);
     let content = if bytes <= SMALL {
         Content::Small(target.read(from, segments, bytes).await?)
@@ -130,6 +131,13 @@ pub(super) async fn stage(
 }
 
 impl Target {
+    /// The caller's, and the name of this upload.
+    pub(super) fn metadata(&self) -> HashMap<String, String> {
+        let theirs = self.options.metadata.clone().into_iter();
+        let ours = (UPLOAD.to_owned(), self.upload.clone());
+        theirs.chain([ours]).collect()
+    }
+
     async fn read(
         &self,
         from: &Path,
@@ -155,7 +163,8 @@ impl Target {
                 .body(ByteStream::from(bytes.to_vec()))
                 .checksum_algorithm(ChecksumAlgorithm::Crc32)
                 .set_content_type(content_type(&self.place.key).map(str::to_owned))
-                .metadata(UPLOAD, &self.upload)
+                .set_metadata(Some(self.metadata()))
+                .set_cache_control(self.options.cache_control.clone())
                 .set_acl(self.options.acl.clone())
                 .set_storage_class(self.options.storage_class.clone())
                 .set_server_side_encryption(self.options.encryption.clone())

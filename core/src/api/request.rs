@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    extras::{CaptionMode, Position},
     notify::NotifyFormat,
     output::{AudioCodec, Container, Hdr, VideoCodec},
 };
@@ -33,6 +34,17 @@ pub struct JobRequest {
     pub clip: Option<ClipRequest>,
     /// Still pictures beside the outputs: a poster, and one every so often with their list in `WebVTT`.
     pub thumbnails: Option<ThumbnailsRequest>,
+    /// Words that are shown with the pictures, for `outputs` and presets that stand for some.
+    #[schema(nullable = false, min_items = 1, max_items = 16)]
+    pub captions: Option<Vec<CaptionsRequest>>,
+    /// A picture that lies on all pictures.
+    pub watermark: Option<WatermarkRequest>,
+    /// FFmpeg options that are put after those of every output.
+    pub overrides: Option<OverridesRequest>,
+    /// What is written into the files: `title`, `artist`, `album`, `comment`, `copyright`, `date`, `description`, `genre`, `show`.
+    pub tags: Option<BTreeMap<String, String>>,
+    /// What S3 is told of the outputs.
+    pub storage: Option<StorageRequest>,
     /// Who is told of the job's states.
     pub notify_url: Option<String>,
     /// How: `json` unless it is given.
@@ -77,6 +89,17 @@ pub struct EstimateRequest {
     pub clip: Option<ClipRequest>,
     /// As in a job.
     pub thumbnails: Option<ThumbnailsRequest>,
+    /// As in a job.
+    #[schema(nullable = false, min_items = 1, max_items = 16)]
+    pub captions: Option<Vec<CaptionsRequest>>,
+    /// As in a job.
+    pub watermark: Option<WatermarkRequest>,
+    /// As in a job.
+    pub overrides: Option<OverridesRequest>,
+    /// As in a job.
+    pub tags: Option<BTreeMap<String, String>>,
+    /// As in a job.
+    pub storage: Option<StorageRequest>,
     /// Seconds of media in the source.
     #[schema(exclusive_minimum = 0)]
     pub duration_seconds: Option<f64>,
@@ -174,6 +197,63 @@ pub struct ThumbnailsRequest {
     pub width: Option<u32>,
     /// Whether many of them share a file.
     pub sprite: Option<bool>,
+}
+
+/// Words in one language.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CaptionsRequest {
+    /// Where they come from: SRT or `WebVTT`, in UTF-8. The address may hold no credentials and no query.
+    pub source_path: String,
+    /// Their language, as in BCP 47: `en` unless it is given.
+    #[schema(max_length = 35)]
+    pub language: Option<String>,
+    /// What players call them: the language unless it is given.
+    #[schema(min_length = 1, max_length = 500)]
+    pub label: Option<String>,
+    /// `sidecar` (unless it is given): `captions/LANGUAGE.vtt` beside the outputs, named in the manifests of what is packaged.
+    /// `burn`: part of the pictures.
+    pub mode: Option<CaptionMode>,
+}
+
+/// A picture that lies on all pictures.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WatermarkRequest {
+    /// Where it comes from: PNG, JPEG or `WebP`. The address may hold no credentials and no query.
+    pub source_path: String,
+    /// Where it lies: `bottom-right` unless it is given.
+    pub position: Option<Position>,
+    /// How much of it is seen: 1 unless it is given.
+    #[schema(minimum = 0, maximum = 1)]
+    pub opacity: Option<f64>,
+    /// Its width in percent of the pictures': 15 unless it is given.
+    #[schema(minimum = 1, maximum = 100)]
+    pub width_percent: Option<f64>,
+}
+
+/// FFmpeg options of one's own beside `outputs`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OverridesRequest {
+    /// Pairs such as `["x265-params", "aq-mode=3"]`, put after those of every output.
+    #[schema(value_type = Vec<Vec<serde_json::Value>>)]
+    pub outfile_options: Vec<Vec<String>>,
+}
+
+/// What S3 is told of the outputs.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StorageRequest {
+    /// A canned ACL such as `public-read`, of a bucket that takes ACLs.
+    pub acl: Option<String>,
+    /// A storage class such as `STANDARD_IA`.
+    pub storage_class: Option<String>,
+    /// The header `Cache-Control` of their answers.
+    #[schema(min_length = 1, max_length = 500)]
+    pub cache_control: Option<String>,
+    /// User metadata: names of a-z, 0-9 and `-`, texts of visible ASCII.
+    pub metadata: Option<BTreeMap<String, String>>,
 }
 
 /// A part of the source.

@@ -7,13 +7,17 @@ use std::time::Duration;
 use allowed::{Made, allowed, stills, tell_of_source};
 
 use super::{
-    ANALYSIS_WEIGHT, Pass, Plan, Product, ProductKind, SOURCE_FILE, Sheets,
+    ANALYSIS_WEIGHT, Demuxers, Pass, Plan, Product, ProductKind, SOURCE_FILE, Sheets,
+    WATERMARK_FILE,
     encoders::{self, Slot, Turn},
+    overlay::Overlay,
     picture::{self, Branch, Picture},
     stills::Stills,
 };
 use crate::{
-    error::JobError,
+    error::{JobError, Warning},
+    extras::CaptionMode,
+    options::{OptionPolicy, Pair, Side, check_options},
     output::OutputSpec,
     probe::{Probe, pinned},
     spec::JobSpec,
@@ -33,7 +37,8 @@ const STILLS: &str = "thumbnails";
 pub(super) fn compile(
     spec: &JobSpec,
     probe: &Probe,
-    demuxer: &str,
+    demuxers: Demuxers<'_>,
+    policy: &OptionPolicy,
     parts: &str,
 ) -> Result<Plan, JobError> {
     let mut warnings = Vec::new();
@@ -46,10 +51,11 @@ pub(super) fn compile(
     let compiler = Compiler {
         spec,
         probe,
-        demuxer,
+        demuxers,
         parts,
         made: &made,
         stills: stills(spec, probe, &mut warnings),
+        overrides: overrides(spec, policy, &mut warnings)?,
     };
     let two = made
         .iter()
@@ -69,9 +75,35 @@ pub(super) fn compile(
     let outputs = made.iter().map(|made| product(made.spec));
     Ok(Plan {
         passes,
-        products: outputs.chain(compiler.still_products()).collect(),
+        products: outputs
+            .chain(compiler.still_products())
+            .chain(caption_products(spec))
+            .collect(),
         duration: length(spec, probe),
         warnings,
+    })
+}
+
+/// The options that are put after ours.
+fn overrides(
+    spec: &JobSpec,
+    policy: &OptionPolicy,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Pair>, JobError> {
+    let checked = check_options(&spec.extras.overrides, Side::Output, policy)
+        .map_err(|error| JobError::new(error.code(), error.to_string()))?;
+    warnings.extend(checked.warnings);
+    Ok(checked.args)
+}
+
+/// The captions that lie beside the outputs.
+fn caption_products(spec: &JobSpec) -> impl Iterator<Item = Product> {
+    let all = spec.extras.captions.iter().enumerate();
+    let beside = all.filter(|(_, captions)| captions.mode == CaptionMode::Sidecar);
+    beside.map(|(number, captions)| Product {
+        name: Some(format!("captions-{}", captions.language)),
+        file: String::new(),
+        kind: ProductKind::Captions(number),
     })
 }
 
@@ -100,13 +132,17 @@ fn work_name(output: &OutputSpec) -> String {
     format!("output-{}", output.name)
 }
 
+/// Options that hold a list of an encoder's own settings.
+const ENCODER_LISTS: [&str; 2] = ["x264-params", "x265-params"];
+
 struct Compiler<'a> {
     spec: &'a JobSpec,
     probe: &'a Probe,
-    demuxer: &'a str,
+    demuxers: Demuxers<'a>,
     parts: &'a str,
     made: &'a [Made<'a>],
     stills: Stills,
+    overrides: Vec<Pair>,
 }
 
 impl Compiler<'_> {
@@ -121,12 +157,18 @@ impl Compiler<'_> {
                 args.extend(["-t".to_owned(), (end - clip.start).to_string()]);
             }
         }
-        args.extend(pinned(self.demuxer).map(str::to_owned));
+        args.extend(pinned(self.demuxers.source).map(str::to_owned));
         args.extend(["-i".to_owned(), format!("file:{SOURCE_FILE}")]);
         let branches = self.branches(turn);
+        let overlay = Overlay::of(&self.spec.extras);
+        let mark = self.demuxers.watermark.filter(|_| overlay.reads());
+        if let Some(demuxer) = mark.filter(|_| !branches.is_empty()) {
+            args.extend(pinned(demuxer).map(str::to_owned));
+            args.extend(["-i".to_owned(), format!("file:{WATERMARK_FILE}")]);
+        }
         if let Some((number, source)) = self.probe.numbered_video().filter(|_| !branches.is_empty())
         {
-            let graph = picture::graph(number, source, &branches);
+            let graph = picture::graph(number, source, &branches, overlay);
             args.extend(["-filter_complex".to_owned(), graph]);
         }
         let mut branch = 0;
@@ -222,8 +264,35 @@ impl Compiler<'_> {
             options.extend(encoders::audio(audio, source));
         }
         args.extend(maps);
+        let first = args.len();
         args.extend(options);
+        self.add_overrides(args, first);
+        for (key, value) in &self.spec.extras.tags {
+            args.extend(["-metadata".to_owned(), format!("{key}={value}")]);
+        }
         args.extend(self.ending(made));
+    }
+
+    /// Puts the caller's options after ours, which begin at `first`. Lists of an encoder's own settings become one list, theirs last: FFmpeg
+    /// would take theirs in place of ours.
+    fn add_overrides(&self, args: &mut Vec<String>, first: usize) {
+        let end = args.len();
+        for pair in &self.overrides {
+            let ours = (first..end).step_by(2);
+            let same = |at: &usize| {
+                let name = args[*at].trim_start_matches('-').split(':').next();
+                ENCODER_LISTS.contains(&pair.name.as_str()) && name == Some(pair.name.as_str())
+            };
+            let lists: Vec<usize> = ours.filter(same).collect();
+            let theirs = pair.value.as_deref().unwrap_or("");
+            for list in &lists {
+                args[list + 1].push(':');
+                args[list + 1].push_str(theirs);
+            }
+            if lists.is_empty() {
+                super::push_pairs(args, std::slice::from_ref(pair));
+            }
+        }
     }
 
     /// The muxer of an output and where it writes.

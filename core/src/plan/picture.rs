@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::overlay::Overlay;
 use crate::{
     output::{Hdr, VideoCodec, VideoSpec},
     probe::Stream,
@@ -37,11 +38,22 @@ pub(super) fn shown(stream: &Stream) -> Option<Size> {
     })
 }
 
+/// The side of the source that the height of a rendition is measured by: the shorter one, so that a ladder of a film that stands upright
+/// has as many pixels as that of one that lies.
+pub(super) fn measured_side(source: Size, rendition: bool) -> u32 {
+    if rendition {
+        source.1.min(source.0)
+    } else {
+        source.1
+    }
+}
+
 /// The size of a picture that is to be no larger than asked and never larger than the source, in even numbers.
-pub(super) fn fitted(source: Size, asked: &VideoSpec) -> Size {
+pub(super) fn fitted(source: Size, asked: &VideoSpec, rendition: bool) -> Size {
     let (width, height) = (f64::from(source.0), f64::from(source.1));
     let by = |most: Option<u32>, side: f64| most.map_or(1.0, |most| f64::from(most) / side);
-    let scale = by(asked.height, height)
+    let measured = f64::from(measured_side(source, rendition));
+    let scale = by(asked.height, measured)
         .min(by(asked.width, width))
         .min(1.0);
     (even(width * scale), even(height * scale))
@@ -98,7 +110,12 @@ impl Branch {
 /// The filter graph that makes all pictures out of stream `number`, as `[v0]`, `[v1]`, …
 ///
 /// What all need is done once, before the picture is split.
-pub(super) fn graph(number: usize, source: &Stream, branches: &[Branch]) -> String {
+pub(super) fn graph(
+    number: usize,
+    source: &Stream,
+    branches: &[Branch],
+    overlay: Overlay<'_>,
+) -> String {
     let flatten = |branch: &Branch| source.is_hdr() && branch.flatten;
     let all_flat = branches.iter().all(flatten);
     let mut common: Vec<String> = Vec::new();
@@ -108,13 +125,14 @@ pub(super) fn graph(number: usize, source: &Stream, branches: &[Branch]) -> Stri
     if all_flat {
         common.push(TONEMAP.to_owned());
     }
+    let drawn = overlay.draw(source, format!("[0:{number}]"), common);
+    let (mut graph, mut common) = (drawn.whole, drawn.filters);
     if branches.len() > 1 {
         common.push(format!("split={}", branches.len()));
     }
     let direct = common.is_empty();
-    let mut graph = String::new();
     if !direct {
-        graph = format!("[0:{number}]{}", common.join(","));
+        write!(graph, "{}{}", drawn.from, common.join(",")).expect("text takes text");
         for branch in 0..branches.len() {
             write!(graph, "[s{branch}]").expect("text takes text");
         }
@@ -194,17 +212,32 @@ mod tests {
     #[test]
     fn a_picture_is_even_keeps_its_shape_and_never_grows() {
         assert_eq!(
-            fitted((1_920, 1_080), &asked(Some(720), None)),
+            fitted((1_920, 1_080), &asked(Some(720), None), false),
             (1_280, 720)
         );
-        assert_eq!(fitted((640, 360), &asked(Some(720), None)), (640, 360));
-        assert_eq!(fitted((1_281, 721), &asked(None, None)), (1_282, 722));
-        assert_eq!(fitted((1_080, 1_920), &asked(Some(720), None)), (406, 720));
         assert_eq!(
-            fitted((1_920, 800), &asked(Some(1_080), Some(1_280))),
+            fitted((640, 360), &asked(Some(720), None), false),
+            (640, 360)
+        );
+        assert_eq!(
+            fitted((1_281, 721), &asked(None, None), false),
+            (1_282, 722)
+        );
+        assert_eq!(
+            fitted((1_080, 1_920), &asked(Some(720), None), false),
+            (406, 720)
+        );
+        assert_eq!(
+            fitted((1_920, 800), &asked(Some(1_080), Some(1_280)), false),
             (1_280, 534)
         );
-        assert_eq!(fitted((1, 1), &asked(Some(720), None)), (2, 2));
+        let upright = fitted((1_080, 1_920), &asked(Some(720), None), true);
+        assert_eq!(
+            upright,
+            (720, 1_280),
+            "a rendition goes by the shorter side"
+        );
+        assert_eq!(fitted((1, 1), &asked(Some(720), None), false), (2, 2));
     }
 
     #[test]
@@ -239,7 +272,7 @@ mod tests {
             rendition: false,
         };
         let branch = |number| Branch::of(&picture, number, &source);
-        let graph = graph(0, &source, &[branch(0), branch(1)]);
+        let graph = graph(0, &source, &[branch(0), branch(1)], Overlay::default());
         assert!(graph.starts_with("[0:0]bwdif="), "{graph}");
         assert_eq!(graph.matches("tonemap=tonemap").count(), 1, "{graph}");
         assert!(

@@ -43,7 +43,7 @@ impl Sheets {
         };
         Self {
             interval,
-            size: fitted(shown, &picture),
+            size: fitted(shown, &picture, false),
             tiles,
             seconds,
         }
@@ -112,7 +112,7 @@ impl Stills {
         Self {
             poster: asked
                 .poster_at
-                .map(|moment| (fitted(shown, &whole), at(moment))),
+                .map(|moment| (fitted(shown, &whole, false), at(moment))),
             sheets: asked
                 .interval
                 .map(|interval| Sheets::new(asked, interval, shown, duration)),

@@ -56,7 +56,7 @@ fn the_documented_job_becomes_these_two_command_lines() {
     let plan = plan(
         &spec,
         &video("yuv420p"),
-        "mov",
+        "mov".into(),
         &OptionPolicy::default(),
         "segments",
     )
@@ -94,7 +94,7 @@ fn the_container_comes_from_the_destination_when_nothing_else_tells() {
         plan(
             &with_options(dest, &passes),
             &video("yuv420p"),
-            "mov",
+            "mov".into(),
             &OptionPolicy::default(),
             "segments",
         )
@@ -120,7 +120,7 @@ fn a_profile_that_needs_420_converts_other_sources_and_says_so() {
     let converted = plan(
         &spec,
         &video("yuv444p"),
-        "mov",
+        "mov".into(),
         &OptionPolicy::default(),
         "segments",
     )
@@ -130,7 +130,7 @@ fn a_profile_that_needs_420_converts_other_sources_and_says_so() {
     let plain = plan(
         &spec,
         &video("yuv420p"),
-        "mov",
+        "mov".into(),
         &OptionPolicy::default(),
         "segments",
     )
@@ -152,7 +152,13 @@ fn a_source_without_video_fails_a_video_job_and_serves_an_audio_job() {
             "s3://out-bucket/a.mp4",
             &json!([{"outfile_options": options}]),
         );
-        plan(&spec, &audio, "mov", &OptionPolicy::default(), "segments")
+        plan(
+            &spec,
+            &audio,
+            "mov".into(),
+            &OptionPolicy::default(),
+            "segments",
+        )
     };
     assert_eq!(
         want(json!([["c:v", "libx264"]])).unwrap_err().code,
@@ -168,7 +174,7 @@ fn a_source_without_streams_is_unreadable() {
     let error = plan(
         &spec,
         &Probe::default(),
-        "mov",
+        "mov".into(),
         &OptionPolicy::default(),
         "segments",
     )
@@ -184,7 +190,7 @@ fn moving_the_moov_atom_of_another_container_is_a_warning() {
         plan(
             &spec,
             &video("yuv420p"),
-            "mov",
+            "mov".into(),
             &OptionPolicy::default(),
             "segments",
         )

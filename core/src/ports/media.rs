@@ -1,6 +1,6 @@
 //! Storage of media: sources that are read, outputs that appear whole or not at all.
 
-use std::{future::Future, path::Path};
+use std::{collections::BTreeMap, future::Future, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,63 @@ pub struct ObjectFacts {
     pub bytes: Option<u64>,
     /// Its version tag, if the store has any.
     pub etag: Option<String>,
+}
+
+/// A file that is to be stored: its pieces in order, and what the store is told of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Upload<'a> {
+    /// The local file that pieces are taken from.
+    pub from: &'a Path,
+    /// The pieces.
+    pub segments: &'a [Segment],
+    /// What goes with it; only S3 takes any.
+    pub attributes: &'a ObjectAttributes,
+}
+
+static NOTHING: ObjectAttributes = ObjectAttributes::NONE;
+
+impl<'a> Upload<'a> {
+    /// A file with nothing to be told.
+    pub fn new(from: &'a Path, segments: &'a [Segment]) -> Self {
+        Self {
+            from,
+            segments,
+            attributes: &NOTHING,
+        }
+    }
+}
+
+/// What S3 is told of an object. What is not there is as the operator set it, or as the bucket has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ObjectAttributes {
+    /// A canned ACL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acl: Option<String>,
+    /// A storage class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_class: Option<String>,
+    /// The header `Cache-Control` of its answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_control: Option<String>,
+    /// User metadata.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl ObjectAttributes {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        acl: None,
+        storage_class: None,
+        cache_control: None,
+        metadata: BTreeMap::new(),
+    };
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::NONE
+    }
 }
 
 /// Why media could not be read or written. Maps to the job's error code one to one.
@@ -72,12 +129,11 @@ pub trait MediaStorage: Send + Sync {
         to: &Path,
     ) -> impl Future<Output = Result<ObjectFacts, MediaError>> + Send;
 
-    /// Brings the output to the destination's side: the segments of the local file `from`, in order.
+    /// Brings a file to the destination's side.
     fn stage(
         &self,
         uri: &MediaUri,
-        from: &Path,
-        segments: &[Segment],
+        upload: Upload<'_>,
     ) -> impl Future<Output = Result<Self::Staged, MediaError>> + Send;
 
     /// Makes a staged output visible, whole, if the destination still is what it was: `before`, or nothing.

@@ -106,7 +106,7 @@ pub(super) fn destination_of(
     let outputs = asked.outputs.as_slice();
     if !text.ends_with('/') {
         let file = matches!(outputs, [output] if !output.container.packaged());
-        let lonely = file && asked.thumbnails.is_none();
+        let lonely = file && asked.thumbnails.is_none() && asked.extras.sidecars().next().is_none();
         if outputs.is_empty() || lonely {
             return destination(text, rules);
         }
@@ -136,6 +136,11 @@ pub(super) fn places(spec: &JobSpec, rules: &SpecRules) -> Result<(), SpecError>
             return Err(SpecError::invalid("/outputs", message));
         }
         two_places(&spec.source_path, place)?;
+        let beside = spec.extras.captions.iter().map(|one| &one.source_path);
+        let beside = beside.chain(spec.extras.watermark.iter().map(|mark| &mark.source_path));
+        for read in beside {
+            two_places(read, place)?;
+        }
         if place.path().is_some_and(|path| !rules.uris.serves(path)) {
             let message = format!("dest_path: {place} is outside the folders that are served");
             return Err(SpecError::invalid("/dest_path", message));

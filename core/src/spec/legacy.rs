@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::{DEFAULT_MAX_ATTEMPTS, JobSpec, SpecError, SpecRules, check};
-use crate::{notify::NotifyFormat, spec::check::Checked};
+use crate::{extras::Extras, notify::NotifyFormat, spec::check::Checked};
 
 /// Reads a body of the original's route.
 pub fn parse_legacy(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError> {
@@ -50,6 +50,7 @@ pub fn parse_legacy(body: &Value, rules: &SpecRules) -> Result<Checked, SpecErro
         outputs: Vec::new(),
         thumbnails: None,
         clip: None,
+        extras: Extras::default(),
         notify,
         external_id: None,
         metadata: std::collections::BTreeMap::default(),

@@ -7,10 +7,11 @@ use serde_json::{Map, Value};
 use super::{
     DEFAULT_MAX_ATTEMPTS, JobSpec, MOST_ATTEMPTS, PassSpec, SpecError, SpecRules,
     check::{self, Checked},
-    outputs, thumbnails,
+    extras, outputs, thumbnails,
 };
 use crate::{
     error::Code,
+    extras::Extras,
     nearest::nearest,
     notify::NotifyFormat,
     output::{Clip, OutputSpec, Thumbnails},
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// The fields of a request.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 19] = [
     "source_path",
     "dest_path",
     "preset",
@@ -33,6 +34,11 @@ const FIELDS: [&str; 14] = [
     "max_attempts",
     "max_cost_usd",
     "duration_seconds",
+    "captions",
+    "watermark",
+    "overrides",
+    "tags",
+    "storage",
 ];
 
 /// Most entries of `metadata`.
@@ -61,6 +67,7 @@ pub fn parse_v1(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError> {
         outputs: asked.outputs,
         thumbnails: asked.thumbnails,
         clip: asked.clip,
+        extras: asked.extras,
         notify,
         external_id: external_id(body)?,
         metadata: metadata(body)?,
@@ -68,6 +75,7 @@ pub fn parse_v1(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError> {
         max_cost_usd: amount(body, "max_cost_usd", "US dollars")?,
         duration_seconds: amount(body, "duration_seconds", "seconds")?,
     };
+    extras::fit_destination(&spec.extras, &spec.dest_path)?;
     check::places(&spec, rules)?;
     Ok(Checked {
         spec,
@@ -123,6 +131,7 @@ pub(super) struct Asked {
     pub(super) outputs: Vec<OutputSpec>,
     pub(super) thumbnails: Option<Thumbnails>,
     clip: Option<Clip>,
+    pub(super) extras: Extras,
 }
 
 fn asked(body: &Map<String, Value>, rules: &SpecRules) -> Result<Asked, SpecError> {
@@ -140,6 +149,7 @@ fn asked(body: &Map<String, Value>, rules: &SpecRules) -> Result<Asked, SpecErro
         outputs: Vec::new(),
         thumbnails: thumbnails::thumbnails(body.get("thumbnails"))?,
         clip: outputs::clip(body.get("clip"))?,
+        extras: Extras::default(),
     };
     match way {
         Some("preset") => {
@@ -159,6 +169,7 @@ fn asked(body: &Map<String, Value>, rules: &SpecRules) -> Result<Asked, SpecErro
             ));
         }
     }
+    asked.extras = extras::extras(body, &asked.outputs, rules)?;
     if asked.thumbnails.is_some() && asked.outputs.is_empty() {
         let message = "thumbnails are for outputs, and for presets that stand for some";
         return Err(SpecError::invalid("/thumbnails", message));

@@ -11,8 +11,7 @@ use std::{
 use nommer_core::{
     error::{Code, JobError},
     job::{Output, Report},
-    moov::Segment,
-    ports::{MediaError, MediaStorage, ObjectFacts, StoreError},
+    ports::{MediaError, MediaStorage, ObjectAttributes, ObjectFacts, StoreError, Upload},
     progress::Progress,
     uri::MediaUri,
 };
@@ -135,12 +134,7 @@ impl MediaStorage for SimStorage {
         unreachable!("the steps of the simulation fetch nothing")
     }
 
-    async fn stage(
-        &self,
-        uri: &MediaUri,
-        _from: &Path,
-        _segments: &[Segment],
-    ) -> Result<Staged, MediaError> {
+    async fn stage(&self, uri: &MediaUri, _upload: Upload<'_>) -> Result<Staged, MediaError> {
         self.process.enter("stage").await.map_err(unavailable)?;
         let place = uri.identity();
         let number = {
@@ -257,6 +251,7 @@ impl Steps for SimSteps<'_> {
                 destination: self.destination.clone(),
                 file: PathBuf::new(),
                 segments: Vec::new(),
+                attributes: ObjectAttributes::NONE,
             }],
         }])
     }

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use nommer_core::{
     moov::Segment,
-    ports::{MediaError, MediaStorage, ObjectFacts},
+    ports::{MediaError, MediaStorage, ObjectFacts, Upload},
 };
 use tempfile::TempDir;
 
@@ -39,7 +39,10 @@ async fn stage<W: MediaWorld>(
         len: content.len() as u64,
     };
     let (uri, segments) = (world.uri(name), [whole]);
-    let staged = world.storage().stage(&uri, &from, &segments).await;
+    let staged = world
+        .storage()
+        .stage(&uri, Upload::new(&from, &segments))
+        .await;
     staged.unwrap()
 }
 
@@ -119,7 +122,10 @@ pub(super) async fn segments_are_joined_in_order(world: &impl MediaWorld) {
         Segment::Bytes(Vec::new()),
     ];
     let uri = world.uri("out");
-    let staged = world.storage().stage(&uri, &from, &segments).await;
+    let staged = world
+        .storage()
+        .stage(&uri, Upload::new(&from, &segments))
+        .await;
     let committed = world.storage().commit(staged.unwrap(), None).await;
     committed.unwrap();
     assert_eq!(world.get("out").await.as_deref(), Some("6789moov01"));

@@ -59,6 +59,18 @@ pub(super) const NODE: Package = Package {
     ],
 };
 
+/// The browser that outputs are played in.
+pub(super) const CHROMIUM: Package = Package {
+    name: "Chromium",
+    is_present: || process::find("chromium").is_some(),
+    debian: "chromium",
+    elsewhere: [
+        ("Fedora", "sudo dnf install chromium"),
+        ("Arch", "sudo pacman -S chromium"),
+        ("macOS", "brew install --cask chromium"),
+    ],
+};
+
 /// What makes the Debian root in which the boot script is tried.
 pub(super) const DEBOOTSTRAP: Package = Package {
     name: "debootstrap",

@@ -25,7 +25,7 @@ async fn use_all(storage: &S3Storage, uri: &MediaUri) -> Vec<MediaError> {
     errors.extend(fetched.err());
     for bytes in [10, 9 * 1_024 * 1_024] {
         let (_folder, file, segments) = output(bytes);
-        match storage.stage(uri, &file, &segments).await {
+        match storage.stage(uri, Upload::new(&file, &segments)).await {
             Ok(staged) => errors.extend(storage.commit(staged, None).await.err()),
             Err(error) => errors.push(error),
         }

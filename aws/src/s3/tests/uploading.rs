@@ -32,7 +32,7 @@ async fn stage(
     bytes: usize,
 ) -> Result<super::super::StagedObject, MediaError> {
     let (_folder, file, segments) = output(bytes);
-    storage.stage(&uri(), &file, &segments).await
+    storage.stage(&uri(), Upload::new(&file, &segments)).await
 }
 
 fn count(fake: &Fake, method: &str, part: &str) -> usize {
@@ -251,6 +251,7 @@ async fn options_go_along_with_the_output() {
         storage_class: Some("STANDARD_IA".into()),
         encryption: Some("aws:kms".into()),
         kms_key_id: Some("key-1".to_owned()),
+        ..S3Options::default()
     };
     let storage = S3Storage::new(&sdk(&fake.url, Duration::from_secs(20)).await, options);
     for bytes in [10, LARGE] {
@@ -274,6 +275,47 @@ async fn options_go_along_with_the_output() {
         assert_eq!(asked.header(key), Some("key-1"));
         assert_eq!(asked.header("content-type"), Some("video/mp4"));
     }
+}
+
+#[tokio::test]
+async fn what_a_job_says_of_its_outputs_goes_before_what_the_operator_said() {
+    let fake = Fake::start(|asked| Some(well(asked))).await;
+    let options = S3Options {
+        acl: Some("private".into()),
+        storage_class: Some("STANDARD_IA".into()),
+        ..S3Options::default()
+    };
+    let storage = S3Storage::new(&sdk(&fake.url, Duration::from_secs(20)).await, options);
+    let attributes = ObjectAttributes {
+        acl: Some("public-read".to_owned()),
+        cache_control: Some("max-age=60".to_owned()),
+        metadata: [("film".to_owned(), "7".to_owned())].into(),
+        ..ObjectAttributes::NONE
+    };
+    for bytes in [10, LARGE] {
+        let (_folder, from, segments) = output(bytes);
+        let upload = Upload {
+            attributes: &attributes,
+            ..Upload::new(&from, &segments)
+        };
+        let staged = storage.stage(&uri(), upload).await.unwrap();
+        storage.commit(staged, None).await.unwrap();
+    }
+    let asked = fake.asked();
+    let sent = asked
+        .iter()
+        .filter(|asked| asked.header("x-amz-acl").is_some());
+    let told = |asked: &Asked| {
+        let names = [
+            "x-amz-acl",
+            "x-amz-storage-class",
+            "cache-control",
+            "x-amz-meta-film",
+        ];
+        names.map(|name| asked.header(name).unwrap_or("-").to_owned())
+    };
+    let sent: Vec<_> = sent.map(told).collect();
+    assert_eq!(sent, [["public-read", "STANDARD_IA", "max-age=60", "7"]; 2]);
 }
 
 #[tokio::test]

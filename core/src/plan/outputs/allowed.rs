@@ -80,7 +80,7 @@ fn pictures<'a>(
     let rendition = spec.container.packaged();
     let shown = picture::shown(source);
     let too_high = |video: &VideoSpec| {
-        let height = shown.map_or(u32::MAX, |(_, height)| height);
+        let height = shown.map_or(u32::MAX, |shown| picture::measured_side(shown, rendition));
         video.height.filter(|asked| *asked > height)
     };
     let smallest = spec.video.iter().min_by_key(|video| video.height);
@@ -109,7 +109,7 @@ fn pictures<'a>(
         }
         kept.push(Picture {
             spec: video,
-            size: shown.map(|shown| picture::fitted(shown, video)),
+            size: shown.map(|shown| picture::fitted(shown, video, rendition)),
             rendition,
         });
     }

@@ -32,7 +32,13 @@ fn plan(outputs: &Value, probe: &Probe) -> Result<Plan, JobError> {
     let spec = testing::spec(
         &json!({"dest_path": "s3://out-bucket/a/", "outputs": outputs, "preset": null}),
     );
-    compile(&spec, probe, "mov", "job_1")
+    compile(
+        &spec,
+        probe,
+        "mov".into(),
+        &OptionPolicy::default(),
+        "job_1",
+    )
 }
 
 fn line(plan: &Plan, pass: usize) -> String {
@@ -143,7 +149,14 @@ fn a_source_without_what_is_needed_is_a_clear_error_or_a_warning() {
 fn a_copy_goes_through_no_filter_and_a_clip_is_cut_at_the_input() {
     let spec = testing::spec(&json!({"preset": null, "clip": {"start": 10, "end": 25.5},
         "outputs": [{"video": {"codec": "copy"}, "audio": {"codec": "copy"}}]}));
-    let plan = compile(&spec, &source(640, 360), "mov", "x").unwrap();
+    let plan = compile(
+        &spec,
+        &source(640, 360),
+        "mov".into(),
+        &OptionPolicy::default(),
+        "x",
+    )
+    .unwrap();
     let line = line(&plan, 0);
     assert!(
         line.contains("-ss 10 -t 15.5 ") && line.contains("-map 0:1 -map 0:0 -c:v copy -c:a copy"),
@@ -166,7 +179,14 @@ fn every_preset_of_outputs_makes_a_plan() {
             "s3://out-bucket/a.bin"
         };
         let spec = testing::spec(&json!({"dest_path": dest, "preset": preset.name}));
-        let plan = compile(&spec, &source(3_840, 2_160), "mov", "x").unwrap();
+        let plan = compile(
+            &spec,
+            &source(3_840, 2_160),
+            "mov".into(),
+            &OptionPolicy::default(),
+            "x",
+        )
+        .unwrap();
         assert!(
             plan.warnings.is_empty(),
             "{}: {:?}",
@@ -181,7 +201,14 @@ fn still_pictures_come_from_the_same_decode() {
     let spec = testing::spec(&json!({"preset": null, "dest_path": "s3://out-bucket/a/",
         "outputs": [{"name": "a", "video": {"codec": "copy"}}],
         "thumbnails": {"poster_at": "50%", "interval": 5, "sprite": true}}));
-    let plan = compile(&spec, &source(1_920, 1_080), "mov", "job_1").unwrap();
+    let plan = compile(
+        &spec,
+        &source(1_920, 1_080),
+        "mov".into(),
+        &OptionPolicy::default(),
+        "job_1",
+    )
+    .unwrap();
     let line = line(&plan, 0);
     assert!(
         line.contains("[0:1]split=2[s0][s1];[s0]select='gte(t,30)',scale=1920:1080"),
