@@ -48,6 +48,8 @@ pub struct JobView {
     pub external_id: Option<String>,
     /// The caller's free text.
     pub metadata: BTreeMap<String, String>,
+    /// Words of the caller's by which jobs are told apart.
+    pub tags: Vec<String>,
     /// Where the media comes from, without secrets.
     pub source_path: String,
     /// Where the result goes, without secrets.
@@ -139,6 +141,7 @@ impl JobView {
             retry_of: job.retry_of.clone(),
             external_id: job.spec.external_id.clone(),
             metadata: job.spec.metadata.clone(),
+            tags: job.spec.tags.clone(),
             source_path: job.spec.source_path.redacted(),
             dest_path: job.spec.dest_path.redacted(),
             preset: job.spec.preset.clone(),

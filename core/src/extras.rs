@@ -29,7 +29,7 @@ pub struct Extras {
     pub overrides: Vec<Pair>,
     /// Title, artist and the like, written into the files.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<String, String>,
+    pub file_metadata: BTreeMap<String, String>,
     /// What S3 is told of the outputs.
     #[serde(skip_serializing_if = "ObjectAttributes::is_empty")]
     pub storage: ObjectAttributes,

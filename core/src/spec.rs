@@ -72,6 +72,12 @@ pub struct JobSpec {
     /// Free text of the caller's.
     #[serde(default)]
     pub metadata: BTreeMap<String, String>,
+    /// Words of the caller's by which jobs are told apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Seconds that the FFmpeg runs of an attempt may take together, where that is less than the operator allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u64>,
     /// How often the job may be tried.
     pub max_attempts: u32,
     /// The most that it may cost, in US dollars.

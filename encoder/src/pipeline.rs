@@ -255,7 +255,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
                 },
                 patience: Patience {
                     stall: self.pipeline.stall_limit,
-                    wall: self.pipeline.time_limit.saturating_sub(begun.elapsed()),
+                    wall: self.time_limit().saturating_sub(begun.elapsed()),
                     grace: GRACE,
                 },
             };
@@ -280,6 +280,13 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
             encoding.await.map_err(|error| self.cut_off(error, plan))?;
         }
         Ok(())
+    }
+
+    /// How long all passes together may take.
+    fn time_limit(&self) -> Duration {
+        let asked = self.request.spec.timeout_seconds.map(Duration::from_secs);
+        let allowed = self.pipeline.time_limit;
+        asked.map_or(allowed, |asked| asked.min(allowed))
     }
 
     /// Tells a full disk from an output that reached the operator's limit.

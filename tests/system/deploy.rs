@@ -17,6 +17,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    examples::{example, make_sources},
     harness::{boxes, eventually, make_clip, probe, stream},
     notifications::Receiver,
 };
@@ -72,6 +73,52 @@ async fn a_job_runs_through_the_deployed_stack_and_the_fleet_goes_away() {
     stack.power_off(&instance).await;
     stack.invoke("ScaleFunction", &json!({}));
     assert_eq!(stack.machines().await, Vec::<String>::new());
+    stack.assert_no_unfinished_uploads().await;
+}
+
+/// An adaptive stream and two files, as in the documentation.
+#[tokio::test(flavor = "multi_thread")]
+async fn examples_of_the_documentation_run_through_the_deployed_stack() {
+    let stack = Deployment::new(&[]).await;
+    let folder = tempfile::tempdir().unwrap();
+    make_sources(folder.path());
+    for name in ["a.mov", "a.en.srt", "logo.png"] {
+        stack
+            .upload(&format!("in/{name}"), &folder.path().join(name))
+            .await;
+    }
+    let mut ids = Vec::new();
+    for name in ["3-adaptive-stream", "5-two-files"] {
+        let mut body = example(name, &stack.media("in/"), &stack.media("out/"));
+        body["storage"] = json!({"cache_control": "max-age=60"});
+        let (status, job) = stack.http("POST", "/v1/jobs", Some(&body));
+        assert_eq!(status, 201, "{job:#}");
+        ids.push(job["id"].as_str().unwrap().to_owned());
+    }
+    let instance = stack.launched(1).await.remove(0);
+    let _encoder = stack.play(&instance).await;
+    for id in &ids {
+        let job = stack.ended(id);
+        assert_eq!(job["state"], "FINISHED", "{job:#}");
+    }
+    let master = stack.download("out/v42/master.m3u8").await.unwrap();
+    let playlist = stack.download("out/v42/media_0.m3u8").await.unwrap();
+    assert!(String::from_utf8_lossy(&master).contains("TYPE=SUBTITLES"));
+    let playlist = String::from_utf8_lossy(&playlist).into_owned();
+    for part in playlist.lines().filter(|line| !line.starts_with('#')) {
+        assert!(
+            stack.download(&format!("out/v42/{part}")).await.is_some(),
+            "{part}"
+        );
+    }
+    for name in [
+        "out/v42/captions/en.vtt",
+        "out/v42/poster.jpg",
+        "out/talk/hd.mp4",
+        "out/talk/av1.mp4",
+    ] {
+        assert!(stack.download(name).await.is_some(), "{name}");
+    }
     stack.assert_no_unfinished_uploads().await;
 }
 

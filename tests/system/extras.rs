@@ -123,7 +123,7 @@ fn a_watermark_lies_on_every_picture_where_it_is_asked_for() {
         let [red, _, blue] = colour(&place.join(name), 1.0, outside);
         assert!(red < 60 && blue > 180, "{name}: {red} {blue}");
     }
-    let line = picture(&system, "line.png", "red:size=4096x1");
+    let line = picture(&system, "line.png", "red:size=4096x2");
     let more = json!({"outputs": [{}], "watermark": {"source_path": line}});
     let flat = system.path("flat.mp4");
     system.finished(&system.submit(&body(&source, &flat, &more)));
@@ -161,7 +161,7 @@ fn options_of_ones_own_and_tags_end_in_the_file() {
             .arg(&source),
     );
     let file = system.path("out.mp4");
-    let more = json!({"preset": "web-mp4-1080p-small", "tags": {"title": "A film: \"one\"", "artist": "Us"},
+    let more = json!({"preset": "web-mp4-1080p-small", "file_metadata": {"title": "A film: \"one\"", "artist": "Us"},
         "overrides": {"outfile_options": [["x265-params", "aq-mode=3"], ["map", "0:s?"], ["c:s", "mov_text"]]}});
     system.finished(&system.submit(&body(&source, &file, &more)));
     let found = probe(&file);

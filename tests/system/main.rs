@@ -15,6 +15,7 @@ mod conformance;
 mod deploy;
 mod durability;
 mod ec2;
+mod examples;
 mod extras;
 mod fleet;
 mod gallery;

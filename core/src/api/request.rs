@@ -42,7 +42,7 @@ pub struct JobRequest {
     /// FFmpeg options that are put after those of every output.
     pub overrides: Option<OverridesRequest>,
     /// What is written into the files: `title`, `artist`, `album`, `comment`, `copyright`, `date`, `description`, `genre`, `show`.
-    pub tags: Option<BTreeMap<String, String>>,
+    pub file_metadata: Option<BTreeMap<String, String>>,
     /// What S3 is told of the outputs.
     pub storage: Option<StorageRequest>,
     /// Who is told of the job's states.
@@ -61,6 +61,12 @@ pub struct JobRequest {
     /// The most that it may cost, in US dollars.
     #[schema(exclusive_minimum = 0)]
     pub max_cost_usd: Option<f64>,
+    /// Words of the caller's by which jobs are told apart, at most 16.
+    #[schema(max_items = 16)]
+    pub tags: Option<Vec<String>>,
+    /// Seconds that all FFmpeg runs of an attempt may take together, where that is less than the operator allows.
+    #[schema(minimum = 1, maximum = 31_622_400)]
+    pub timeout_seconds: Option<u64>,
     /// Seconds of media in the source, for the estimate.
     #[schema(exclusive_minimum = 0)]
     pub duration_seconds: Option<f64>,
@@ -97,7 +103,7 @@ pub struct EstimateRequest {
     /// As in a job.
     pub overrides: Option<OverridesRequest>,
     /// As in a job.
-    pub tags: Option<BTreeMap<String, String>>,
+    pub file_metadata: Option<BTreeMap<String, String>>,
     /// As in a job.
     pub storage: Option<StorageRequest>,
     /// Seconds of media in the source.
@@ -197,6 +203,8 @@ pub struct ThumbnailsRequest {
     pub width: Option<u32>,
     /// Whether many of them share a file.
     pub sprite: Option<bool>,
+    /// The list of thumbnails is always written; only `true` may be said.
+    pub vtt: Option<bool>,
 }
 
 /// Words in one language.

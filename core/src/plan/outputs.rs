@@ -267,7 +267,7 @@ impl Compiler<'_> {
         let first = args.len();
         args.extend(options);
         self.add_overrides(args, first);
-        for (key, value) in &self.spec.extras.tags {
+        for (key, value) in &self.spec.extras.file_metadata {
             args.extend(["-metadata".to_owned(), format!("{key}={value}")]);
         }
         args.extend(self.ending(made));

@@ -1,4 +1,4 @@
-//! `captions`, `watermark`, `overrides`, `tags` and `storage` of a request.
+//! `captions`, `watermark`, `overrides`, `file_metadata` and `storage` of a request.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What may be written into files, of what FFmpeg can write everywhere.
-const TAGS: [&str; 9] = [
+const FILE_METADATA: [&str; 9] = [
     "title",
     "artist",
     "album",
@@ -41,7 +41,7 @@ const OURS: [&str; 11] = [
     "vn",
 ];
 
-/// Longest tag, header or label, in bytes.
+/// Longest text, header or label, in bytes.
 const TEXT_BYTES: usize = 500;
 
 /// Most bytes of user metadata: S3 takes 2 KB, of which some are ours.
@@ -71,7 +71,13 @@ const CLASSES: &Words<&str> = &[
 ];
 
 /// The fields of a request that are read here.
-const FIELDS: [&str; 5] = ["captions", "watermark", "overrides", "tags", "storage"];
+const FIELDS: [&str; 5] = [
+    "captions",
+    "watermark",
+    "overrides",
+    "file_metadata",
+    "storage",
+];
 
 /// Reads them.
 pub(super) fn extras(
@@ -96,7 +102,7 @@ pub(super) fn extras(
             .transpose()?,
         overrides: value("overrides")
             .map_or(Ok(Vec::new()), |value| overrides(value, outputs, rules))?,
-        tags: value("tags").map_or(Ok(BTreeMap::new()), tags)?,
+        file_metadata: value("file_metadata").map_or(Ok(BTreeMap::new()), file_metadata)?,
         storage: value("storage").map_or(Ok(ObjectAttributes::NONE), attributes)?,
     };
     drawn_on(&extras, outputs)?;
@@ -252,19 +258,19 @@ fn overrides(
     Ok(pairs)
 }
 
-fn tags(value: &Value) -> Result<BTreeMap<String, String>, SpecError> {
-    let fields = Fields::new(value, "/tags".to_owned(), &TAGS)?;
-    let mut tags = BTreeMap::new();
-    for key in TAGS {
+fn file_metadata(value: &Value) -> Result<BTreeMap<String, String>, SpecError> {
+    let fields = Fields::new(value, "/file_metadata".to_owned(), &FILE_METADATA)?;
+    let mut read = BTreeMap::new();
+    for key in FILE_METADATA {
         if let Some(text) = fields.text(key)? {
             if !plain_text(text) {
                 let form = format!("must be 1 to {TEXT_BYTES} bytes without control characters");
                 return Err(fields.refuse(key, form));
             }
-            tags.insert(key.to_owned(), text.to_owned());
+            read.insert(key.to_owned(), text.to_owned());
         }
     }
-    Ok(tags)
+    Ok(read)
 }
 
 fn attributes(value: &Value) -> Result<ObjectAttributes, SpecError> {
@@ -332,10 +338,14 @@ pub(super) fn fit_destination(extras: &Extras, destination: &MediaUri) -> Result
 mod tests {
     use serde_json::json;
 
-    use crate::spec::{SpecRules, parse_v1};
+    use crate::{
+        address::NetworkRules,
+        spec::{SpecRules, parse_v1},
+        uri::UriRules,
+    };
 
     fn refused(more: &serde_json::Value) -> (String, String) {
-        let mut body = json!({"source_path": "s3://in/a.mov", "dest_path": "s3://out/a/", "preset": "web-mp4-720p"});
+        let mut body = json!({"source_path": "s3://media-in/a.mov", "dest_path": "s3://media-out/a/", "preset": "web-mp4-720p"});
         let object = body.as_object_mut().unwrap();
         object.extend(more.as_object().unwrap().clone());
         let error = parse_v1(&body, &SpecRules::default()).expect_err("it is refused");
@@ -344,17 +354,17 @@ mod tests {
 
     #[test]
     fn what_goes_with_outputs_is_read_whole() {
-        let body = json!({"source_path": "s3://in/a.mov", "dest_path": "s3://out/a/", "preset": "hls-abr",
-            "captions": [{"source_path": "s3://in/a.srt", "language": "pt-BR", "label": "Português"}],
-            "watermark": {"source_path": "s3://in/logo.png", "position": "top-right", "opacity": 0.6},
+        let body = json!({"source_path": "s3://media-in/a.mov", "dest_path": "s3://media-out/a/", "preset": "hls-abr",
+            "captions": [{"source_path": "s3://media-in/a.srt", "language": "pt-BR", "label": "Português"}],
+            "watermark": {"source_path": "s3://media-in/logo.png", "position": "top-right", "opacity": 0.6},
             "overrides": {"outfile_options": [["x264-params", "aq-mode=3"]]},
-            "tags": {"title": "A film"},
+            "file_metadata": {"title": "A film"},
             "storage": {"acl": "public-read", "storage_class": "STANDARD_IA", "cache_control": "max-age=60", "metadata": {"film": "7"}}});
         let spec = parse_v1(&body, &SpecRules::default()).unwrap().spec;
         let places = spec.places(&spec.dest_path);
         assert_eq!(
             places.last().unwrap().redacted(),
-            "s3://out/a/captions/pt-BR.vtt"
+            "s3://media-out/a/captions/pt-BR.vtt"
         );
         let text = serde_json::to_string(&spec).unwrap();
         assert_eq!(
@@ -373,8 +383,9 @@ mod tests {
     #[test]
     fn each_refusal_of_captions_names_its_field() {
         let captions = |more: serde_json::Value| json!({"captions": [more]});
-        let of =
-            |key: &str, text: &str| captions(json!({"source_path": "s3://in/a.srt", key: text}));
+        let of = |key: &str, text: &str| {
+            captions(json!({"source_path": "s3://media-in/a.srt", key: text}))
+        };
         assert_refused(&[
             (
                 captions(json!({"language": "en"})),
@@ -393,11 +404,11 @@ mod tests {
 
     #[test]
     fn each_refusal_of_what_else_goes_with_outputs_names_its_field() {
-        let mark = json!({"source_path": "s3://in/l.png"});
+        let mark = json!({"source_path": "s3://media-in/l.png"});
         let option = |pair: serde_json::Value| json!({"overrides": {"outfile_options": [pair]}});
         assert_refused(&[
             (
-                json!({"watermark": {"source_path": "s3://in/l.png", "opacity": 2}}),
+                json!({"watermark": {"source_path": "s3://media-in/l.png", "opacity": 2}}),
                 "/watermark/opacity",
             ),
             (json!({"watermark": mark, "preset": "copy"}), "/watermark"),
@@ -410,7 +421,10 @@ mod tests {
                 option(json!(["report", null])),
                 "/overrides/outfile_options",
             ),
-            (json!({"tags": {"encoder": "x"}}), "/tags/encoder"),
+            (
+                json!({"file_metadata": {"encoder": "x"}}),
+                "/file_metadata/encoder",
+            ),
             (json!({"storage": {"acl": "public"}}), "/storage/acl"),
             (
                 json!({"storage": {"metadata": {"Ü": "x"}}}),
@@ -421,10 +435,16 @@ mod tests {
                 "/storage/cache_control",
             ),
         ]);
-        let local = json!({"source_path": "/srv/a.mov", "dest_path": "/srv/out/", "preset": "web-mp4-720p",
+        let local = json!({"source_path": "file:///srv/a.mov", "dest_path": "file:///srv/out/", "preset": "web-mp4-720p",
             "storage": {"acl": "private"}});
-        let mut rules = SpecRules::default();
-        rules.uris.folders = Some(vec!["/srv".into()]);
+        let rules = SpecRules {
+            uris: UriRules::local(
+                NetworkRules::default(),
+                vec!["/srv".into()],
+                "/srv/data".into(),
+            ),
+            ..SpecRules::default()
+        };
         assert_eq!(parse_v1(&local, &rules).unwrap_err().pointer, "/storage");
     }
 }

@@ -54,6 +54,8 @@ pub fn parse_legacy(body: &Value, rules: &SpecRules) -> Result<Checked, SpecErro
         notify,
         external_id: None,
         metadata: std::collections::BTreeMap::default(),
+        tags: Vec::new(),
+        timeout_seconds: None,
         max_attempts: DEFAULT_MAX_ATTEMPTS,
     };
     Ok(Checked {

@@ -13,7 +13,7 @@ pub(super) fn thumbnails(value: Option<&Value>) -> Result<Option<Thumbnails>, Sp
     let Some(value) = value.filter(|value| !value.is_null()) else {
         return Ok(None);
     };
-    let known = ["poster_at", "interval", "width", "sprite"];
+    let known = ["poster_at", "interval", "width", "sprite", "vtt"];
     let fields = Fields::new(value, "/thumbnails".to_owned(), &known)?;
     let read = Thumbnails {
         poster_at: moment(&fields)?,
@@ -21,6 +21,12 @@ pub(super) fn thumbnails(value: Option<&Value>) -> Result<Option<Thumbnails>, Sp
         width: fields.small("width", 16, 1_920)?.unwrap_or(USUAL_WIDTH),
         sprite: fields.flag("sprite")?,
     };
+    if fields.get("vtt").is_some() && !fields.flag("vtt")? {
+        return Err(fields.refuse(
+            "vtt",
+            "cannot be off: the list of thumbnails is always written",
+        ));
+    }
     if read.poster_at.is_none() && read.interval.is_none() {
         return Err(fields.refuse("interval", "or poster_at must be given"));
     }

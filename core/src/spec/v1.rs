@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The fields of a request.
-const FIELDS: [&str; 19] = [
+const FIELDS: [&str; 21] = [
     "source_path",
     "dest_path",
     "preset",
@@ -37,8 +37,10 @@ const FIELDS: [&str; 19] = [
     "captions",
     "watermark",
     "overrides",
-    "tags",
+    "file_metadata",
     "storage",
+    "tags",
+    "timeout_seconds",
 ];
 
 /// Most entries of `metadata`.
@@ -71,6 +73,8 @@ pub fn parse_v1(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError> {
         notify,
         external_id: external_id(body)?,
         metadata: metadata(body)?,
+        tags: tags(body)?,
+        timeout_seconds: timeout_seconds(body)?,
         max_attempts: max_attempts(body)?,
         max_cost_usd: amount(body, "max_cost_usd", "US dollars")?,
         duration_seconds: amount(body, "duration_seconds", "seconds")?,
@@ -278,6 +282,43 @@ fn max_attempts(body: &Map<String, Value>) -> Result<u32, SpecError> {
                 format!("max_attempts must be a whole number from 1 to {MOST_ATTEMPTS}"),
             )
         })
+}
+
+fn tags(body: &Map<String, Value>) -> Result<Vec<String>, SpecError> {
+    let fits = |text: &&str| (1..=METADATA_BYTES).contains(&text.len()) && printable(text);
+    let words = |list: &Vec<Value>| -> Option<Vec<String>> {
+        let words = list
+            .iter()
+            .map(|word| word.as_str().filter(fits).map(str::to_owned));
+        words
+            .collect::<Option<Vec<_>>>()
+            .filter(|words| words.len() <= METADATA_ENTRIES)
+    };
+    let Some(value) = body.get("tags").filter(|value| !value.is_null()) else {
+        return Ok(Vec::new());
+    };
+    value.as_array().and_then(words).ok_or_else(|| {
+        let message = format!(
+            "tags must be a list of at most {METADATA_ENTRIES} texts of 1 to {METADATA_BYTES} bytes without control characters"
+        );
+        SpecError::invalid("/tags", message)
+    })
+}
+
+/// The longest time that a job may ask for: a year.
+const LONGEST: u64 = 366 * 86_400;
+
+fn timeout_seconds(body: &Map<String, Value>) -> Result<Option<u64>, SpecError> {
+    let Some(value) = body.get("timeout_seconds").filter(|value| !value.is_null()) else {
+        return Ok(None);
+    };
+    let seconds = value
+        .as_u64()
+        .filter(|seconds| (1..=LONGEST).contains(seconds));
+    seconds.map(Some).ok_or_else(|| {
+        let message = format!("timeout_seconds must be a whole number from 1 to {LONGEST}");
+        SpecError::invalid("/timeout_seconds", message)
+    })
 }
 
 /// A number above zero, where one is given.
