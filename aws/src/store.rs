@@ -25,6 +25,7 @@ pub(crate) mod item;
 mod jobs;
 mod keys;
 mod list;
+mod logs;
 mod notifications;
 mod query;
 

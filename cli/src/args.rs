@@ -268,6 +268,15 @@ pub(crate) enum JobsCommand {
         /// Its id.
         id: String,
     },
+    /// Print what FFmpeg said in the job's last attempt.
+    Log {
+        /// The job's id.
+        id: String,
+
+        /// Only so many lines, the last ones.
+        #[arg(long, value_name = "LINES", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        tail: u32,
+    },
     /// Follow one job until it has ended.
     Watch {
         /// Its id.

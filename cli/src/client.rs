@@ -205,6 +205,13 @@ impl Client {
         .await
     }
 
+    /// What FFmpeg said in the job's last attempt.
+    pub(crate) async fn log(&self, id: &str, lines: u32) -> Result<String, Failure> {
+        let path = format!("/v1/jobs/{}/log?tail={lines}", segment(id));
+        let response = self.send(self.http.get(self.url(&path))).await?;
+        Ok(response.text().await.context("read the log")?)
+    }
+
     pub(crate) async fn retry(&self, id: &str) -> Result<JobView, Failure> {
         let path = format!("/v1/jobs/{}/retry", segment(id));
         self.json(self.http.post(self.url(&path))).await

@@ -194,6 +194,8 @@ impl Observer for Foreground {
         self.show(Some(&progress));
     }
 
+    fn said(&mut self, _pass: usize, _words: &str) {}
+
     async fn uploading(&mut self) -> Result<(), Stop> {
         self.state = StateName::Uploading;
         self.show(None);

@@ -8,6 +8,8 @@ use nommer_core::{
     lease::elapsed,
 };
 
+use serde_json::json;
+
 use crate::{
     args::JobsCommand,
     client::Client,
@@ -37,17 +39,8 @@ pub(crate) async fn run(
             )
             .await
         }
-        JobsCommand::Get { id } => {
-            let job = client.job(id).await?;
-            if output.json {
-                return Ok(output.json(&job)?);
-            }
-            output.data(page(&job));
-            for delivery in client.deliveries(id).await?.data {
-                output.data(told(&delivery));
-            }
-            Ok(())
-        }
+        JobsCommand::Get { id } => get(client, output, id).await,
+        JobsCommand::Log { id, tail } => log(client, output, id, *tail).await,
         JobsCommand::Watch { id } => {
             let job = until_ended(client, id, output).await?;
             conclude(&job, output)
@@ -77,6 +70,27 @@ pub(crate) async fn run(
         }
         JobsCommand::Delete { id: None, yes, .. } => many::delete_all(client, output, *yes).await,
     }
+}
+
+async fn get(client: &Client, output: Output, id: &str) -> Result<(), Failure> {
+    let job = client.job(id).await?;
+    if output.json {
+        return Ok(output.json(&job)?);
+    }
+    output.data(page(&job));
+    for delivery in client.deliveries(id).await?.data {
+        output.data(told(&delivery));
+    }
+    Ok(())
+}
+
+async fn log(client: &Client, output: Output, id: &str, lines: u32) -> Result<(), Failure> {
+    let text = client.log(id, lines).await?;
+    if output.json {
+        return Ok(output.json(&json!({"log": text}))?);
+    }
+    output.data(text.trim_end());
+    Ok(())
 }
 
 async fn list(

@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{Code, JobError, Warning},
     id::{InstanceId, JobId, KeyId},
-    job::{Job, Output, StateChange, StateName},
+    job::{Job, Output, Report, StateChange, StateName},
     lease::elapsed,
     notify::Notification,
     output::OutputSpec,
+    probe::Stream,
     progress::Progress,
     spec::{JobSpec, PassSpec},
 };
@@ -58,6 +59,9 @@ pub struct JobView {
     pub preset: Option<String>,
     /// How far it is; absent before the first report and after the end.
     pub progress: Option<Progress>,
+    /// What was found in the source; absent before it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceView>,
     /// What was published.
     pub outputs: Vec<Output>,
     /// Seconds spent in each stage.
@@ -81,6 +85,28 @@ pub struct JobView {
     pub finished_at: Option<Timestamp>,
     /// Its newest state changes, oldest first.
     pub events: Vec<StateChange>,
+}
+
+/// What was found in a source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SourceView {
+    /// Its bytes.
+    pub bytes: Option<u64>,
+    /// Its length in seconds, if it says.
+    pub seconds: Option<f64>,
+    /// Its streams, the first of many.
+    pub streams: Vec<Stream>,
+}
+
+impl SourceView {
+    fn of(report: &Report) -> Option<Self> {
+        (!report.source_streams.is_empty()).then(|| Self {
+            bytes: report.source_bytes,
+            seconds: report.source_seconds,
+            streams: report.source_streams.clone(),
+        })
+    }
 }
 
 /// Exactly what ran.
@@ -142,6 +168,7 @@ impl JobView {
             external_id: job.spec.external_id.clone(),
             metadata: job.spec.metadata.clone(),
             tags: job.spec.tags.clone(),
+            source: SourceView::of(&job.report),
             source_path: job.spec.source_path.redacted(),
             dest_path: job.spec.dest_path.redacted(),
             preset: job.spec.preset.clone(),

@@ -32,7 +32,9 @@ use crate::{
     error::{JobError, Warning},
     id::{JobId, KeyId},
     lease::elapsed,
+    log::JobLog,
     money::JobCost,
+    probe::Stream,
     progress::Progress,
     sealed::SealedSecrets,
     spec::JobSpec,
@@ -100,6 +102,9 @@ pub struct Job {
     /// The newest state changes, oldest first.
     #[serde(default)]
     pub history: Vec<StateChange>,
+    /// What FFmpeg said in the attempt that ends with this change. Stores keep it beside the record; a job that is read has none.
+    #[serde(skip)]
+    pub log: Option<JobLog>,
     /// What it has cost.
     #[serde(default)]
     pub cost: JobCost,
@@ -126,7 +131,13 @@ pub struct Report {
     /// Seconds of media in the source.
     #[serde(default)]
     pub source_seconds: Option<f64>,
+    /// What the source holds, as ffprobe says; the first streams of many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub source_streams: Vec<Stream>,
 }
+
+/// Most streams of a source that are told.
+pub const MOST_STREAMS: usize = 32;
 
 /// One published output: a file, or segments with their manifests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -224,6 +235,7 @@ impl Job {
             report: Report::default(),
             outputs: Vec::new(),
             history: Vec::new(),
+            log: None,
             cost: JobCost::default(),
         };
         job.record_change(None, now);

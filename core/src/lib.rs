@@ -19,6 +19,7 @@ pub mod uri;
 pub mod filtergraph;
 pub mod legacy_presets;
 pub mod limits;
+pub mod log;
 pub mod moov;
 pub mod options;
 pub mod output;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use media::{MediaError, MediaStorage, ObjectAttributes, ObjectFacts, Upload};
 pub use table::{
-    Created, FleetStore, IdempotencyKey, JobFilter, JobStore, KeyStore, NotificationStore,
+    Created, FleetStore, IdempotencyKey, JobFilter, JobStore, KeyStore, LogStore, NotificationStore,
 };
 
 use crate::{
@@ -180,7 +180,7 @@ pub trait ScaleSignal: Send + Sync {
 /// One side of the system, embedded or AWS: its stores, queues and keys, as the use cases take them.
 pub trait Backend: Send + Sync + 'static {
     /// The table.
-    type Store: JobStore + NotificationStore + FleetStore + KeyStore;
+    type Store: JobStore + NotificationStore + FleetStore + KeyStore + LogStore;
     /// The queues.
     type Queue: JobQueue;
     /// The keys.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Options before an input: which demuxer reads it, and that nothing else may be opened.
 pub(crate) fn pinned(demuxer: &str) -> [&str; 6] {
@@ -44,7 +44,9 @@ pub struct Probe {
 }
 
 /// One stream of a file.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
 pub struct Stream {
     /// What it carries.
     pub kind: StreamKind,
@@ -76,7 +78,9 @@ impl Stream {
 }
 
 /// What a stream carries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum StreamKind {
     /// Moving pictures.
     Video,

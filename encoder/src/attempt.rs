@@ -40,6 +40,9 @@ pub trait Observer: Send {
     /// FFmpeg got on.
     fn progress(&mut self, progress: Progress);
 
+    /// What FFmpeg said in a run that ended, well or badly.
+    fn said(&mut self, pass: usize, words: &str);
+
     /// FFmpeg is done and the output is being staged.
     fn uploading(&mut self) -> impl Future<Output = Result<(), Stop>> + Send;
 

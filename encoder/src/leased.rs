@@ -7,6 +7,7 @@ use nommer_core::{
     error::{Code, JobError},
     job::{Event, Report},
     lease::LeaseToken,
+    log,
     ports::Backend,
     progress::Progress,
 };
@@ -29,6 +30,8 @@ pub(crate) struct Leased<'a, B, R, C> {
     pub(crate) token: LeaseToken,
     pub(crate) progress: ProgressCell,
     pub(crate) cancel: CancellationToken,
+    /// What FFmpeg said so far.
+    pub(crate) log: String,
 }
 
 impl<B: Backend, R: Runner, C: Clock> Leased<'_, B, R, C> {
@@ -67,6 +70,10 @@ impl<B: Backend, R: Runner, C: Clock> Observer for Leased<'_, B, R, C> {
 
     fn progress(&mut self, progress: Progress) {
         *self.progress.lock().expect("no holder panics") = Some(progress);
+    }
+
+    fn said(&mut self, pass: usize, words: &str) {
+        log::add(&mut self.log, pass, words);
     }
 
     async fn uploading(&mut self) -> Result<(), Stop> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nommer_core::{
     error::{Code, JobError},
-    job::{Output, Report},
+    job::{MOST_STREAMS, Output, Report},
     limits::MediaLimits,
     options::OptionPolicy,
     plan::{Demuxers, Plan, ProductKind, SOURCE_FILE, plan},
@@ -221,6 +221,13 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
             source_bytes: source.facts.bytes,
             source_etag: source.facts.etag.clone(),
             source_seconds: source.probe.duration.map(|duration| duration.as_secs_f64()),
+            source_streams: source
+                .probe
+                .streams
+                .iter()
+                .take(MOST_STREAMS)
+                .cloned()
+                .collect(),
         })
     }
 
@@ -277,7 +284,9 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
                 pulse
             };
             let encoding = self.pipeline.tools.encode(run, self.cancel, &mut on_line);
-            encoding.await.map_err(|error| self.cut_off(error, plan))?;
+            let (words, encoded) = encoding.await;
+            observer.said(number + 1, &words.to_string());
+            encoded.map_err(|error| self.cut_off(error, plan))?;
         }
         Ok(())
     }

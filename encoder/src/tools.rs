@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    child::{Invocation, Outcome, Patience, Pulse, capture, find_program, follow},
+    child::{Invocation, Outcome, Patience, Pulse, Tail, capture, find_program, follow},
     diagnose::diagnose,
     sandbox::{Limits, Mode, Sandbox},
 };
@@ -158,19 +158,20 @@ impl Tools {
         }
     }
 
-    /// Runs FFmpeg. Each line of its progress goes to `on_line`.
+    /// Runs FFmpeg. Each line of its progress goes to `on_line`; what it says besides is given at the end.
     pub(crate) async fn encode(
         &self,
         run: Run<'_>,
         cancel: &CancellationToken,
         on_line: &mut (dyn FnMut(&str) -> Pulse + Send),
-    ) -> Result<(), JobError> {
+    ) -> (Tail, Result<(), JobError>) {
         let invocation = invocation(&self.ffmpeg, run);
         let finished = follow(&self.sandbox, &invocation, cancel, on_line).await;
-        match finished.outcome {
+        let outcome = match finished.outcome {
             Outcome::Success => Ok(()),
             _ => Err(diagnose(&finished)),
-        }
+        };
+        (finished.stderr, outcome)
     }
 
     /// Makes a clip of ten seconds with moving bars and a tone, from FFmpeg's own sources.
@@ -197,8 +198,10 @@ impl Tools {
             limits: Limits::default(),
             patience: Patience::default(),
         };
-        self.encode(run, &CancellationToken::new(), &mut |_| Pulse::Unchanged)
-            .await?;
+        let (_words, made) = self
+            .encode(run, &CancellationToken::new(), &mut |_| Pulse::Unchanged)
+            .await;
+        made?;
         std::fs::rename(folder.join(part), file).map_err(|error| {
             JobError::new(Code::Internal, format!("make {}: {error}", file.display()))
         })

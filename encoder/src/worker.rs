@@ -11,6 +11,7 @@ use nommer_core::{
     instance::Kind,
     job::{Denied, Event, Job, Output, StateChange, StateName},
     lease::{elapsed, later},
+    log::JobLog,
     ports::{Backend, Delivery, JobQueue, Secrets, StoreError, Version},
     sealed::{SealedField, SealedText},
     uri::MediaUri,
@@ -134,6 +135,7 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
             token: token.clone(),
             progress,
             cancel: cancel.clone(),
+            log: String::new(),
         };
         let run = async {
             let outcome = self.run(job, &cancel, &mut leased).await;
@@ -174,7 +176,16 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
         let request = self.request(job).await?;
         reach("unsealed").await;
         let name = format!("{}-{}", job.id, job.epoch);
-        self.runner.run(&name, &request, cancel, leased).await
+        let outcome = self.runner.run(&name, &request, cancel, leased).await;
+        let text = std::mem::take(&mut leased.log);
+        if !text.is_empty() {
+            leased.seen.bring(JobLog {
+                attempt: job.attempts,
+                at: self.clock.now(),
+                text,
+            });
+        }
+        outcome
     }
 
     /// The job's addresses with their secrets put back in.

@@ -2,6 +2,7 @@
 
 mod fleet;
 mod keys;
+mod logs;
 mod notifications;
 
 use jiff::Timestamp;
@@ -96,6 +97,9 @@ impl JobStore for LocalStore {
                 ])?)?;
                 for notification in &notifications {
                     notifications::insert(connection, notification)?;
+                }
+                if let Some(log) = &job.log {
+                    logs::insert(connection, &job.id, log)?;
                 }
                 Ok(Version(read.0 + 1))
             })

@@ -8,6 +8,7 @@ mod fixtures;
 mod fleet;
 mod jobs;
 mod keys;
+mod logs;
 mod machines;
 mod media;
 mod notifications;
@@ -20,7 +21,8 @@ use std::time::Duration;
 
 use nommer_core::{
     ports::{
-        Fleet, FleetStore, JobQueue, JobStore, KeyStore, MediaStorage, NotificationStore, Secrets,
+        Fleet, FleetStore, JobQueue, JobStore, KeyStore, LogStore, MediaStorage, NotificationStore,
+        Secrets,
     },
     uri::MediaUri,
 };
@@ -28,7 +30,7 @@ use nommer_core::{
 /// A fresh set of adapters, empty and shared with nobody.
 pub(crate) trait World: Sized + Sync {
     /// Where jobs, notifications and the fleet live.
-    type Store: JobStore + NotificationStore + FleetStore + KeyStore;
+    type Store: JobStore + NotificationStore + FleetStore + KeyStore + LogStore;
     /// A queue.
     type Queue: JobQueue;
     /// What seals and opens.
@@ -155,6 +157,8 @@ macro_rules! conformance {
             keys:
                 a_key_is_found_as_it_was_written_last
                 a_key_that_there_is_not_is_not_found;
+            logs:
+                the_last_log_is_found_and_goes_with_its_job;
             queue:
                 a_received_hint_is_hidden
                 a_hint_comes_back_when_nobody_deletes_it

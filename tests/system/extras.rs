@@ -224,3 +224,47 @@ fn captions_and_pictures_that_are_none_fail_the_job_in_clear_words() {
     }
     system.assert_clean();
 }
+
+#[test]
+fn what_ffmpeg_said_and_what_the_source_holds_stay_with_the_job() {
+    let system = System::start();
+    let source = system.path("in.mov");
+    make_clip(&source, 2, "320x180");
+    let two = json!({"outputs": [{"video": {"bitrate": "200k", "two_pass": true}}]});
+    let file = system.path("out.mp4");
+    let job = system.finished(&system.submit(&body(&source, &file, &two)));
+    let streams = &job["source"]["streams"];
+    assert_eq!(
+        (&streams[0]["kind"], &streams[0]["width"]),
+        (&json!("video"), &json!(320))
+    );
+    assert_eq!(
+        (&streams[1]["kind"], &streams[1]["codec"]),
+        (&json!("audio"), &json!("aac"))
+    );
+    let id = job["id"].as_str().unwrap();
+    let printed = system.run(&["jobs", "log", id]);
+    let text = String::from_utf8(printed.stdout).unwrap();
+    assert!(
+        text.starts_with("== pass 1\n") && text.contains("\n== pass 2\n"),
+        "{text}"
+    );
+    assert!(text.contains("Stream #0:0"), "{text}");
+    let printed = system.run(&["jobs", "log", id, "--tail", "2"]);
+    assert_eq!(
+        String::from_utf8(printed.stdout).unwrap().lines().count(),
+        2
+    );
+
+    fs::write(&source, &fs::read(&source).unwrap()[..3_000]).unwrap();
+    let failed = system.ended(&system.submit(&body(&source, &file, &two)));
+    let id = failed["id"].as_str().unwrap();
+    let (status, refused) = system.http("GET", &format!("/v1/jobs/{id}/log"), None);
+    assert_eq!(
+        (status, &refused["code"]),
+        (404, &json!("not_found")),
+        "FFmpeg never ran"
+    );
+    let (status, _) = system.http("GET", &format!("/v1/jobs/{id}/log?tail=0"), None);
+    assert_eq!(status, 400);
+}

@@ -12,7 +12,7 @@ use nommer_core::{
     ports::{Created, IdempotencyKey, JobFilter, JobStore, StoreError, Version},
 };
 
-use super::{DynamoStore, item, list::Range};
+use super::{DynamoStore, item, list::Range, logs};
 use crate::fault::{unavailable, unreadable};
 
 /// Most items that one transaction may write.
@@ -39,7 +39,7 @@ impl JobStore for DynamoStore {
     ) -> Result<Version, StoreError> {
         const WHAT: &str = "write a job";
         let record = item::of_job(job, self.retention)?;
-        if notifications.is_empty() && !job.state.ended() {
+        if notifications.is_empty() && !job.state.ended() && job.log.is_none() {
             return self.put_at(WHAT, record, read).await;
         }
         let next = Version(read.0 + 1);
@@ -55,6 +55,10 @@ impl JobStore for DynamoStore {
             let record = item::of_notification(notification, self.retention)?;
             let stamped = item::stamped(record, Version(1), &item::write_id());
             writes.push(put_write(WHAT, self.put_request().set_item(Some(stamped)))?);
+        }
+        if let Some(log) = &job.log {
+            let record = logs::item_of(&job.id, log, self.retention)?;
+            writes.push(put_write(WHAT, self.put_request().set_item(Some(record)))?);
         }
         if job.state.ended() {
             for finder in item::finders(job, self.retention) {

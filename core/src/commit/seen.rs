@@ -7,6 +7,7 @@ use super::Committed;
 use crate::{
     id::JobId,
     job::{Job, SCHEMA},
+    log::JobLog,
     ports::{StoreError, Version},
 };
 
@@ -15,6 +16,7 @@ use crate::{
 pub struct Seen {
     id: JobId,
     last: Mutex<Option<(Job, Version)>>,
+    log: Mutex<Option<JobLog>>,
 }
 
 impl Seen {
@@ -23,6 +25,7 @@ impl Seen {
         Self {
             id: job.id.clone(),
             last: Mutex::new(Some((job, version))),
+            log: Mutex::default(),
         }
     }
 
@@ -31,16 +34,28 @@ impl Seen {
         &self.id
     }
 
+    /// Keeps what FFmpeg said, with the next change.
+    pub fn bring(&self, log: JobLog) {
+        *self.log.lock().unwrap_or_else(PoisonError::into_inner) = Some(log);
+    }
+
     /// The job, if it was seen and is of a shape that this version of the system knows.
     pub(super) fn get(&self) -> Option<(Job, Version)> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.clone().filter(|(job, _)| job.schema <= SCHEMA)
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut job, version) = last.clone().filter(|(job, _)| job.schema <= SCHEMA)?;
+        job.log.clone_from(&log);
+        Some((job, version))
     }
 
     /// Takes in what came of a write. After a fault nothing is known.
     pub(super) fn note(&self, ended: &Result<Committed, StoreError>) {
         let now = match ended {
-            Ok(Committed::Changed { job, version, .. }) => Some((Job::clone(job), *version)),
+            Ok(Committed::Changed { job, version, .. }) => {
+                // It was kept with that change.
+                *self.log.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                Some((Job::clone(job), *version))
+            }
             _ => None,
         };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = now;

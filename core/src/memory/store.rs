@@ -13,10 +13,11 @@ use crate::{
     instance::{Instance, InstanceState},
     job::Job,
     key::ApiKey,
+    log::JobLog,
     notify::Notification,
     ports::{
-        Created, FleetStore, IdempotencyKey, JobFilter, JobStore, KeyStore, NotificationStore,
-        StoreError, Version,
+        Created, FleetStore, IdempotencyKey, JobFilter, JobStore, KeyStore, LogStore,
+        NotificationStore, StoreError, Version,
     },
 };
 
@@ -31,6 +32,7 @@ struct Inner {
     jobs: BTreeMap<JobId, (Job, Version)>,
     promises: BTreeMap<String, (IdempotencyKey, JobId)>,
     keys: BTreeMap<KeyId, ApiKey>,
+    logs: BTreeMap<JobId, JobLog>,
     notifications: BTreeMap<(JobId, u64), Notification>,
     fleet: (FleetRecord, Version),
     instances: BTreeMap<InstanceId, (Instance, Version)>,
@@ -106,7 +108,11 @@ impl JobStore for MemoryStore {
             .map(|(_, version)| *version)
             .unwrap_or_default();
         let version = step(found, read)?;
-        inner.jobs.insert(job.id.clone(), (job.clone(), version));
+        let mut job = job.clone();
+        if let Some(log) = job.log.take() {
+            inner.logs.insert(job.id.clone(), log);
+        }
+        inner.jobs.insert(job.id.clone(), (job, version));
         for notification in notifications {
             let key = (notification.job_id.clone(), notification.sequence);
             inner.notifications.insert(key, notification.clone());
@@ -158,6 +164,7 @@ impl JobStore for MemoryStore {
             .unwrap_or_default();
         step(found, read)?;
         inner.jobs.remove(id);
+        inner.logs.remove(id);
         inner.notifications.retain(|(job_id, _), _| job_id != id);
         Ok(())
     }
@@ -259,5 +266,11 @@ impl KeyStore for MemoryStore {
     async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {
         self.lock().keys.insert(key.id.clone(), key.clone());
         Ok(())
+    }
+}
+
+impl LogStore for MemoryStore {
+    async fn log(&self, id: &JobId) -> Result<Option<JobLog>, StoreError> {
+        Ok(self.lock().logs.get(id).cloned())
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     instance::Instance,
     job::{Job, StateName},
     key::ApiKey,
+    log::JobLog,
     notify::Notification,
 };
 
@@ -76,7 +77,7 @@ pub trait JobStore: Send + Sync {
         id: &JobId,
     ) -> impl Future<Output = Result<Option<(Job, Version)>, StoreError>> + Send;
 
-    /// Writes a job that was read at `read`, together with the notifications of its change. Frees the destination of a job that ended.
+    /// Writes a job that was read at `read`, together with the notifications of its change and with its log, if it brings one. Frees the destination of a job that ended.
     fn put(
         &self,
         job: &Job,
@@ -153,6 +154,12 @@ pub trait FleetStore: Send + Sync {
         instance: &Instance,
         read: Version,
     ) -> impl Future<Output = Result<Version, StoreError>> + Send;
+}
+
+/// Where FFmpeg's words are kept, those of each job's last attempt: written with the job that brings them, gone when it goes.
+pub trait LogStore: Send + Sync {
+    /// Those that are kept.
+    fn log(&self, id: &JobId) -> impl Future<Output = Result<Option<JobLog>, StoreError>> + Send;
 }
 
 /// Where API keys live. They are never deleted: jobs name their owners.

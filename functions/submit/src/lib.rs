@@ -81,7 +81,7 @@ pub fn router<B: Backend, W: ScaleSignal + 'static>(submit: Arc<Submit<B, W>>) -
 
 /// Jobs and their deliveries.
 fn job_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, W>>> {
-    use v1::{bulk, create, deliveries, jobs};
+    use v1::{bulk, create, deliveries, jobs, logs};
     Router::new()
         .route(
             "/v1/jobs",
@@ -93,6 +93,7 @@ fn job_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, W>
         )
         .route("/v1/jobs:bulk", routing::post(bulk::bulk::<B, W>))
         .route("/v1/jobs/{id}/events", routing::get(jobs::events::<B, W>))
+        .route("/v1/jobs/{id}/log", routing::get(logs::log::<B, W>))
         .route("/v1/jobs/{id}/cancel", routing::post(jobs::cancel::<B, W>))
         .route("/v1/jobs/{id}/retry", routing::post(create::retry::<B, W>))
         .route(

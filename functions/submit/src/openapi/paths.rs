@@ -88,6 +88,14 @@ pub(super) fn delete() {}
     responses((status = 200, description = "The newest 64 changes, oldest first.", body = Page<StateChange>), Refused))]
 pub(super) fn events() {}
 
+/// What FFmpeg said
+///
+/// In the job's last attempt, cut to its end.
+#[utoipa::path(get, path = "/v1/jobs/{id}/log", tag = "jobs",
+    params(("id" = String, Path, description = "The job's id."), ("tail" = Option<u32>, Query, description = "Only so many lines, the last ones.", nullable = false, minimum = 1, maximum = 10_000)),
+    responses((status = 200, description = "The words.", body = String, content_type = "text/plain"), Refused))]
+pub(super) fn log() {}
+
 /// Cancel a job
 #[utoipa::path(post, path = "/v1/jobs/{id}/cancel", tag = "jobs", params(("id" = String, Path, description = "The job's id.")),
     responses((status = 202, description = "The job, canceled.", body = JobView), Refused))]

@@ -1,9 +1,10 @@
-//! API keys as one process sees them. No use case that is simulated looks at any.
+//! API keys and logs as one process sees them. No use case that is simulated looks at any.
 
 use nommer_core::{
-    id::KeyId,
+    id::{JobId, KeyId},
     key::ApiKey,
-    ports::{KeyStore, StoreError},
+    log::JobLog,
+    ports::{KeyStore, LogStore, StoreError},
 };
 
 use super::SimStore;
@@ -19,5 +20,11 @@ impl KeyStore for SimStore {
 
     async fn put_key(&self, key: &ApiKey) -> Result<(), StoreError> {
         self.process.world.memory.store.put_key(key).await
+    }
+}
+
+impl LogStore for SimStore {
+    async fn log(&self, id: &JobId) -> Result<Option<JobLog>, StoreError> {
+        self.process.world.memory.store.log(id).await
     }
 }
