@@ -60,7 +60,7 @@ pub(crate) enum Command {
 
     /// Encode one file here and now, without a server.
     #[command(
-        after_help = "Examples:\n  nommer encode clip.mov\n  nommer encode clip.mov small.mp4 --preset web-mp4-480p"
+        after_help = "Examples:\n  nommer encode clip.mov\n  nommer encode clip.mov small.mp4 --preset web-mp4-480p\n  nommer encode clip.mov stream/ --file ladder.json"
     )]
     Encode(EncodeArgs),
 
@@ -206,6 +206,10 @@ pub(crate) struct EncodeArgs {
     /// A file with the `job_options` of a job, instead of a preset.
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     pub(crate) job_options: Option<PathBuf>,
+
+    /// A file with a job in JSON, as for `submit --file`: outputs, captions, thumbnails. Its addresses give way to those that are named here.
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["preset", "job_options"], requires = "destination")]
+    pub(crate) file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

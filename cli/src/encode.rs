@@ -117,20 +117,31 @@ fn beside(source: &Path, preset: &str) -> PathBuf {
     source.with_file_name(format!("{stem}.{name}{ending}"))
 }
 
+/// JSON in a file.
+fn read(file: &Path) -> Result<Value, Failure> {
+    let named = || format!("read {}", file.display());
+    let text = std::fs::read_to_string(file).with_context(named)?;
+    Ok(serde_json::from_str(&text).with_context(named)?)
+}
+
 fn request(args: &EncodeArgs, destination: &Path, config: &Config) -> Result<Request, Failure> {
     let text = |path: &Path| {
         path.to_str()
             .map(str::to_owned)
             .ok_or_else(|| Failure::usage("the path is not UTF-8 text"))
     };
-    let mut body = json!({"source_path": address(&text(&args.source)?)?, "dest_path": address(&text(destination)?)?});
+    let mut body = match &args.file {
+        Some(file) => read(file)?,
+        None => json!({}),
+    };
+    if !body.is_object() {
+        return Err(Failure::usage("the file must hold one JSON object"));
+    }
+    body["source_path"] = json!(address(&text(&args.source)?)?);
+    body["dest_path"] = json!(address(&text(destination)?)?);
     match &args.job_options {
-        Some(file) => {
-            let text = std::fs::read_to_string(file)
-                .with_context(|| format!("read {}", file.display()))?;
-            body["job_options"] = serde_json::from_str::<Value>(&text)
-                .with_context(|| format!("read {}", file.display()))?;
-        }
+        _ if args.file.is_some() => {}
+        Some(file) => body["job_options"] = read(file)?,
         None if presets::find(&args.preset).is_some() => body["preset"] = json!(args.preset),
         None => {
             return Err(

@@ -401,6 +401,17 @@ fn a_ladder_can_be_made_without_a_server() {
         !out.join("manifest.mpd").exists(),
         "HLS alone was asked for"
     );
+    let job = system.path("job.json");
+    let file = json!({"source_path": "s3://elsewhere/a.mov", "outputs": [{"name": "a", "video": {"height": 180}}, {"name": "b", "container": "mp3"}]});
+    fs::write(&job, file.to_string()).unwrap();
+    let mut command = Command::new(nommer());
+    command.arg("encode").arg(&source);
+    command
+        .arg(format!("{}/", out.display()))
+        .arg("--file")
+        .arg(&job);
+    output_of(command.env("NOMMER_LOCAL__DATA_DIR", system.data()));
+    assert!(out.join("a.mp4").is_file() && out.join("b.mp3").is_file());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! printed, and goes into `docs/benchmarks.md` on demand.
 
 mod encode;
+mod ladder;
 mod lambda;
 mod latency;
 pub(crate) mod measure;
@@ -51,7 +52,7 @@ struct Row {
 }
 
 /// All benchmarks.
-pub(crate) const BENCHES: [Bench; 6] = [
+pub(crate) const BENCHES: [Bench; 7] = [
     Bench {
         name: "spawn",
         run: |workspace| spawn::run(workspace).map(|rows| report::table(&rows)),
@@ -59,6 +60,10 @@ pub(crate) const BENCHES: [Bench; 6] = [
     Bench {
         name: "encode",
         run: |workspace| encode::run(workspace).map(|rows| report::table(&rows)),
+    },
+    Bench {
+        name: "ladder",
+        run: |workspace| ladder::run(workspace).map(|rows| report::table(&rows)),
     },
     Bench {
         name: "moov",
