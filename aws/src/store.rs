@@ -27,6 +27,7 @@ mod keys;
 mod list;
 mod logs;
 mod notifications;
+mod presets;
 mod query;
 
 use std::time::Duration;

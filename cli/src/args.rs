@@ -3,6 +3,7 @@
 mod batch;
 mod bulk;
 mod keys;
+mod presets;
 mod system;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 pub(crate) use batch::BatchArgs;
 pub(crate) use bulk::BulkArgs;
 pub(crate) use keys::{KeysCommand, NewKeyArgs, WebhooksCommand};
+pub(crate) use presets::PresetsCommand;
 pub(crate) use system::{DeployArgs, DeployCommand, EstimateArgs, FleetCommand, SimulateArgs};
 
 /// Encode video on this machine or on your own AWS account.
@@ -107,8 +109,15 @@ pub(crate) enum Command {
     )]
     Estimate(EstimateArgs),
 
-    /// List the presets.
-    Presets,
+    /// List the presets that come with the system; look after those of your own.
+    #[command(
+        after_help = "Examples:\n  nommer presets\n  nommer presets add house --file house.json --description 'What we publish'\n  nommer submit in.mov out/ --preset house"
+    )]
+    Presets {
+        /// What to do with presets of a running system.
+        #[command(subcommand)]
+        command: Option<PresetsCommand>,
+    },
 
     /// List the FFmpeg options and filters that jobs may use.
     Options,

@@ -8,7 +8,8 @@ use anyhow::{Context as _, anyhow};
 use nommer_aws::{ApiSigner, load_config};
 use nommer_core::{
     api::{
-        BulkView, DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page, Problem,
+        BulkView, DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page,
+        PresetView, Problem,
     },
     job::StateName,
     secret::Secret,
@@ -203,6 +204,27 @@ impl Client {
                 .post(self.url(&format!("/v1/jobs/{}/cancel", segment(id)))),
         )
         .await
+    }
+
+    pub(crate) async fn presets(&self) -> Result<Page<PresetView>, Failure> {
+        self.json(self.http.get(self.url("/v1/presets"))).await
+    }
+
+    pub(crate) async fn preset(&self, name: &str) -> Result<PresetView, Failure> {
+        let path = format!("/v1/presets/{}", segment(name));
+        self.json(self.http.get(self.url(&path))).await
+    }
+
+    pub(crate) async fn put_preset(&self, name: &str, body: &Value) -> Result<PresetView, Failure> {
+        let path = format!("/v1/presets/{}", segment(name));
+        self.json(self.http.put(self.url(&path)).json(body)).await
+    }
+
+    pub(crate) async fn delete_preset(&self, name: &str) -> Result<(), Failure> {
+        let path = format!("/v1/presets/{}", segment(name));
+        self.send(self.http.delete(self.url(&path)))
+            .await
+            .map(|_| ())
     }
 
     /// What FFmpeg said in the job's last attempt.

@@ -20,6 +20,7 @@ mod man;
 mod migrate;
 mod options;
 mod output;
+mod presets;
 mod run;
 mod simulate;
 mod submit;

@@ -2,19 +2,18 @@
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
-use nommer_core::presets;
 use tokio::runtime::Builder;
 
 use crate::{
-    args::{Cli, Command, DevArgs},
+    args::{Cli, Command, DeployArgs, DevArgs},
     batch,
     client::Client,
     config::{self, Config},
     deploy, dev, doctor, encode, encoder, estimate,
     failure::Failure,
     fleet, jobs, keys, man, migrate, options,
-    output::{self, Output, table},
-    simulate, submit, tracing, webhooks,
+    output::{self, Output},
+    presets, simulate, submit, tracing, webhooks,
 };
 
 /// Runs one command.
@@ -54,17 +53,15 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             Command::Estimate(args) => {
                 estimate::run(&args, &config, &client().await?, output).await
             }
-            Command::Presets => list_presets(output),
+            Command::Presets { command } => {
+                presets::run(command.as_ref(), &cli.common, &config, output).await
+            }
             Command::Options => options::run(output),
             Command::Doctor => {
                 let stack = cli.common.stack.as_deref();
                 Box::pin(doctor::run(stack, &config, output)).await
             }
-            Command::Deploy(args) => {
-                tracing::init("error");
-                let stack = cli.common.stack.as_deref().unwrap_or(deploy::STACK);
-                Box::pin(deploy::run(&args, stack, output)).await
-            }
+            Command::Deploy(args) => deploy_stack(&args, cli.common.stack.as_deref(), output).await,
             Command::Migrate { file } => migrate::run(&file, output),
             Command::Simulate(args) => simulate::run(&args, output),
             Command::Config { origin } => config::show(&config, origin, output),
@@ -81,22 +78,18 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     })
 }
 
+/// Deploys, or looks after what was deployed.
+async fn deploy_stack(
+    args: &DeployArgs,
+    stack: Option<&str>,
+    output: Output,
+) -> Result<(), Failure> {
+    tracing::init("error");
+    Box::pin(deploy::run(args, stack.unwrap_or(deploy::STACK), output)).await
+}
+
 fn completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "nommer", &mut script);
     script
-}
-
-fn list_presets(output: Output) -> Result<(), Failure> {
-    if output.json {
-        for preset in &presets::ALL {
-            let (passes, outputs) = (preset.passes(), preset.outputs());
-            output.json(&serde_json::json!({"name": preset.name, "version": preset.version, "description": preset.description, "passes": passes, "outputs": outputs}))?;
-        }
-        return Ok(());
-    }
-    let row =
-        |preset: &presets::Preset| vec![preset.name.to_owned(), preset.description.to_owned()];
-    output.data(table(&presets::ALL.iter().map(row).collect::<Vec<_>>()));
-    Ok(())
 }

@@ -1,10 +1,12 @@
 //! What `/v1` shows: the JSON shapes that the server writes and the command line reads. Additive changes only.
 
 mod fleet;
+mod preset;
 #[cfg(feature = "openapi")]
 pub mod request;
 
 pub use fleet::{CostView, EncoderState, EncoderView, Estimate, FleetState, FleetView, GONE_SHOWN};
+pub use preset::PresetView;
 
 use std::collections::BTreeMap;
 

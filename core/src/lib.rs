@@ -14,6 +14,7 @@ pub mod nearest;
 pub mod sealed;
 pub mod secret;
 pub mod spec;
+pub mod stored_preset;
 pub mod uri;
 
 pub mod filtergraph;

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use media::{MediaError, MediaStorage, ObjectAttributes, ObjectFacts, Upload};
 pub use table::{
-    Created, FleetStore, IdempotencyKey, JobFilter, JobStore, KeyStore, LogStore, NotificationStore,
+    Created, FleetStore, IdempotencyKey, JobFilter, JobStore, KeyStore, LogStore,
+    NotificationStore, PresetStore,
 };
 
 use crate::{
@@ -180,7 +181,7 @@ pub trait ScaleSignal: Send + Sync {
 /// One side of the system, embedded or AWS: its stores, queues and keys, as the use cases take them.
 pub trait Backend: Send + Sync + 'static {
     /// The table.
-    type Store: JobStore + NotificationStore + FleetStore + KeyStore + LogStore;
+    type Store: JobStore + NotificationStore + FleetStore + KeyStore + LogStore + PresetStore;
     /// The queues.
     type Queue: JobQueue;
     /// The keys.

@@ -4,6 +4,7 @@ mod fleet;
 mod keys;
 mod logs;
 mod notifications;
+mod presets;
 
 use jiff::Timestamp;
 use nommer_core::{

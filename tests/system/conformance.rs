@@ -12,6 +12,7 @@ mod logs;
 mod machines;
 mod media;
 mod notifications;
+mod presets;
 mod queue;
 mod secrets;
 mod torn;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use nommer_core::{
     ports::{
         Fleet, FleetStore, JobQueue, JobStore, KeyStore, LogStore, MediaStorage, NotificationStore,
-        Secrets,
+        PresetStore, Secrets,
     },
     uri::MediaUri,
 };
@@ -30,7 +31,7 @@ use nommer_core::{
 /// A fresh set of adapters, empty and shared with nobody.
 pub(crate) trait World: Sized + Sync {
     /// Where jobs, notifications and the fleet live.
-    type Store: JobStore + NotificationStore + FleetStore + KeyStore + LogStore;
+    type Store: JobStore + NotificationStore + FleetStore + KeyStore + LogStore + PresetStore;
     /// A queue.
     type Queue: JobQueue;
     /// What seals and opens.
@@ -159,6 +160,8 @@ macro_rules! conformance {
                 a_key_that_there_is_not_is_not_found;
             logs:
                 the_last_log_is_found_and_goes_with_its_job;
+            presets:
+                a_preset_is_found_as_it_was_written_last;
             queue:
                 a_received_hint_is_hidden
                 a_hint_comes_back_when_nobody_deletes_it

@@ -32,6 +32,7 @@ mod notifications;
 mod openapi;
 mod outputs;
 mod playback;
+mod presets;
 mod readme;
 mod s3;
 mod scale;

@@ -371,15 +371,15 @@ pub struct LegacyAnswer {
     pub message: Option<String>,
 }
 
-/// A preset.
+/// A preset of one's own.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct PresetView {
-    /// What jobs name.
-    pub name: String,
+#[serde(deny_unknown_fields)]
+pub struct PresetRequest {
     /// What it makes.
-    pub description: String,
-    /// The FFmpeg runs.
-    pub passes: Vec<crate::spec::PassSpec>,
+    #[schema(max_length = 500)]
+    pub description: Option<String>,
+    /// Fields of a job: `outputs` or `job_options`, and `thumbnails`, `watermark`, `overrides`, `file_metadata`, `storage`, `timeout_seconds`, `max_attempts`.
+    pub job: BTreeMap<String, serde_json::Value>,
 }
 
 /// The system answers.

@@ -17,8 +17,9 @@ use crate::{
     notify::Notification,
     ports::{
         Created, FleetStore, IdempotencyKey, JobFilter, JobStore, KeyStore, LogStore,
-        NotificationStore, StoreError, Version,
+        NotificationStore, PresetStore, StoreError, Version,
     },
+    stored_preset::StoredPreset,
 };
 
 /// Jobs, notifications, the fleet's record and its instances.
@@ -33,6 +34,7 @@ struct Inner {
     promises: BTreeMap<String, (IdempotencyKey, JobId)>,
     keys: BTreeMap<KeyId, ApiKey>,
     logs: BTreeMap<JobId, JobLog>,
+    presets: BTreeMap<String, (StoredPreset, Version)>,
     notifications: BTreeMap<(JobId, u64), Notification>,
     fleet: (FleetRecord, Version),
     instances: BTreeMap<InstanceId, (Instance, Version)>,
@@ -272,5 +274,30 @@ impl KeyStore for MemoryStore {
 impl LogStore for MemoryStore {
     async fn log(&self, id: &JobId) -> Result<Option<JobLog>, StoreError> {
         Ok(self.lock().logs.get(id).cloned())
+    }
+}
+
+impl PresetStore for MemoryStore {
+    async fn presets(&self) -> Result<Vec<(StoredPreset, Version)>, StoreError> {
+        Ok(self.lock().presets.values().cloned().collect())
+    }
+
+    async fn put_preset(
+        &self,
+        preset: &StoredPreset,
+        read: Version,
+    ) -> Result<Version, StoreError> {
+        let mut inner = self.lock();
+        let found = inner.presets.get(&preset.name);
+        let found = found.map(|(_, version)| *version).unwrap_or_default();
+        let version = step(found, read)?;
+        let name = preset.name.clone();
+        inner.presets.insert(name, (preset.clone(), version));
+        Ok(version)
+    }
+
+    async fn delete_preset(&self, name: &str) -> Result<(), StoreError> {
+        self.lock().presets.remove(name);
+        Ok(())
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     key::ApiKey,
     log::JobLog,
     notify::Notification,
+    stored_preset::StoredPreset,
 };
 
 /// A caller's promise that requests with the same key are the same request.
@@ -160,6 +161,24 @@ pub trait FleetStore: Send + Sync {
 pub trait LogStore: Send + Sync {
     /// Those that are kept.
     fn log(&self, id: &JobId) -> impl Future<Output = Result<Option<JobLog>, StoreError>> + Send;
+}
+
+/// Where presets of one's own live.
+pub trait PresetStore: Send + Sync {
+    /// All of them, by name, each at its version. There are few.
+    fn presets(
+        &self,
+    ) -> impl Future<Output = Result<Vec<(StoredPreset, Version)>, StoreError>> + Send;
+
+    /// Writes one that was read at `read`; version 0 for a new one.
+    fn put_preset(
+        &self,
+        preset: &StoredPreset,
+        read: Version,
+    ) -> impl Future<Output = Result<Version, StoreError>> + Send;
+
+    /// Forgets one. One that is gone already is no error.
+    fn delete_preset(&self, name: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// Where API keys live. They are never deleted: jobs name their owners.

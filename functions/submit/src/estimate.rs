@@ -11,13 +11,15 @@ use nommer_core::{
     spec::{JobSpec, parse_estimate},
 };
 
-use crate::{Submit, body::read_json, reply::Refusal};
+use crate::{Submit, body::read_json, reply::Refusal, v1::presets};
 
 pub(crate) async fn estimate<B: Backend, W: ScaleSignal>(
     State(submit): State<Arc<Submit<B, W>>>,
     body: Body,
 ) -> Result<Json<Estimate>, Refusal> {
-    let asked = parse_estimate(&read_json(body).await?, &submit.rules)?;
+    let mut body = read_json(body).await?;
+    presets::fill_in(&submit, &mut body).await?;
+    let asked = parse_estimate(&body, &submit.rules)?;
     let shape = asked.duration_seconds.map(|media_seconds| JobShape {
         passes: &asked.passes,
         outputs: &asked.outputs,

@@ -64,7 +64,13 @@ pub fn router<B: Backend, W: ScaleSignal + 'static>(submit: Arc<Submit<B, W>>) -
         )
         .merge(job_routes())
         .merge(fleet_routes())
-        .route("/v1/presets", routing::get(v1::presets))
+        .route("/v1/presets", routing::get(v1::presets::list::<B, W>))
+        .route(
+            "/v1/presets/{name}",
+            routing::get(v1::presets::get::<B, W>)
+                .put(v1::presets::put::<B, W>)
+                .delete(v1::presets::delete::<B, W>),
+        )
         .route("/v1/health", routing::get(v1::health::<B, W>))
         .route("/v1/version", routing::get(v1::version))
         .route("/openapi.json", routing::get(v1::description))

@@ -5,6 +5,7 @@ pub(crate) mod create;
 pub(crate) mod deliveries;
 pub(crate) mod jobs;
 pub(crate) mod logs;
+pub(crate) mod presets;
 
 use std::sync::Arc;
 
@@ -17,7 +18,6 @@ use axum::{
 use nommer_core::{
     error::Code,
     ports::{Backend, JobFilter, JobStore, ScaleSignal},
-    presets::ALL,
 };
 use serde_json::{Value, json};
 
@@ -30,14 +30,6 @@ fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refusal> {
     let Query(query) =
         query.map_err(|rejection| Refusal::new(Code::InvalidSpec, rejection.body_text()))?;
     Ok(query)
-}
-
-pub(crate) async fn presets() -> Json<Value> {
-    let data: Vec<Value> = ALL
-        .iter()
-        .map(|preset| json!({"name": preset.name, "version": preset.version, "description": preset.description, "passes": preset.passes(), "outputs": preset.outputs()}))
-        .collect();
-    Json(json!({"data": data, "next_cursor": null}))
 }
 
 /// Healthy means that the table answers.

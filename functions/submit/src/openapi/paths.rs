@@ -9,10 +9,11 @@
 
 use nommer_core::{
     api::{
-        BulkView, DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page, Problem,
+        BulkView, DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page,
+        PresetView, Problem,
         request::{
             BulkRequest, EstimateRequest, Health, JobRequest, LegacyAnswer, PauseRequest,
-            PresetView, VersionView,
+            PresetRequest, VersionView,
         },
     },
     job::{StateChange, StateName},
@@ -135,6 +136,24 @@ pub(super) fn estimate() {}
 #[utoipa::path(get, path = "/v1/presets", tag = "jobs",
     responses((status = 200, description = "All of them.", body = Page<PresetView>), Refused))]
 pub(super) fn presets() {}
+
+/// Show a preset
+#[utoipa::path(get, path = "/v1/presets/{name}", tag = "jobs", params(("name" = String, Path, description = "Its name.")),
+    responses((status = 200, description = "The preset.", body = PresetView), Refused))]
+pub(super) fn preset() {}
+
+/// Store a preset of one's own
+///
+/// Jobs that name it get those of its fields that they do not say themselves. Each write makes a new version; jobs keep what they were made of.
+#[utoipa::path(put, path = "/v1/presets/{name}", tag = "jobs", request_body = PresetRequest,
+    params(("name" = String, Path, description = "Its name.", pattern = "^[a-z0-9][a-z0-9-]{0,63}$")),
+    responses((status = 200, description = "A new version.", body = PresetView), (status = 201, description = "A new preset.", body = PresetView), Refused))]
+pub(super) fn put_preset() {}
+
+/// Forget a preset of one's own
+#[utoipa::path(delete, path = "/v1/presets/{name}", tag = "jobs", params(("name" = String, Path, description = "Its name.")),
+    responses((status = 204, description = "It is forgotten."), Refused))]
+pub(super) fn delete_preset() {}
 
 /// Show the fleet
 #[utoipa::path(get, path = "/v1/fleet", tag = "fleet",

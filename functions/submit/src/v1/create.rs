@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Ports, query};
+use super::{Ports, presets, query};
 use crate::{
     NewJob, Submit, accept,
     body::read_json,
@@ -64,8 +64,9 @@ pub(crate) async fn create<B: Backend, W: ScaleSignal>(
         id: id.to_string(),
         date: now.strftime("%Y-%m-%d").to_string(),
     };
+    let named = presets::fill_in(&submit, &mut body).await?;
     expand(&mut body, &names)?;
-    let checked = parse_v1(&body, &submit.rules)?;
+    let checked = named.remembered(parse_v1(&body, &submit.rules)?);
     estimate::affordable(&submit, &checked.spec).await?;
     if dry_run {
         caller.check_addresses(&checked.spec)?;

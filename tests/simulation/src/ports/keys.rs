@@ -1,10 +1,11 @@
-//! API keys and logs as one process sees them. No use case that is simulated looks at any.
+//! API keys, logs and presets as one process sees them. No use case that is simulated looks at any.
 
 use nommer_core::{
     id::{JobId, KeyId},
     key::ApiKey,
     log::JobLog,
-    ports::{KeyStore, LogStore, StoreError},
+    ports::{KeyStore, LogStore, PresetStore, StoreError, Version},
+    stored_preset::StoredPreset,
 };
 
 use super::SimStore;
@@ -26,5 +27,28 @@ impl KeyStore for SimStore {
 impl LogStore for SimStore {
     async fn log(&self, id: &JobId) -> Result<Option<JobLog>, StoreError> {
         self.process.world.memory.store.log(id).await
+    }
+}
+
+impl PresetStore for SimStore {
+    async fn presets(&self) -> Result<Vec<(StoredPreset, Version)>, StoreError> {
+        self.process.world.memory.store.presets().await
+    }
+
+    async fn put_preset(
+        &self,
+        preset: &StoredPreset,
+        read: Version,
+    ) -> Result<Version, StoreError> {
+        self.process
+            .world
+            .memory
+            .store
+            .put_preset(preset, read)
+            .await
+    }
+
+    async fn delete_preset(&self, name: &str) -> Result<(), StoreError> {
+        self.process.world.memory.store.delete_preset(name).await
     }
 }
