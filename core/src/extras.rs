@@ -30,6 +30,9 @@ pub struct Extras {
     /// Title, artist and the like, written into the files.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub file_metadata: BTreeMap<String, String>,
+    /// How outputs are compared with their source, if they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<Metric>,
     /// What S3 is told of the outputs.
     #[serde(skip_serializing_if = "ObjectAttributes::is_empty")]
     pub storage: ObjectAttributes,
@@ -143,6 +146,41 @@ impl Position {
     }
 }
 
+/// How outputs are compared with their source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Metric {
+    /// Structural similarity, 0 to 1. Every FFmpeg has it.
+    Ssim,
+    /// VMAF, 0 to 100. It needs an FFmpeg with libvmaf.
+    Vmaf,
+}
+
+impl Metric {
+    /// Its words.
+    pub(crate) const WORDS: &'static Words<Self> = &[("ssim", Self::Ssim), ("vmaf", Self::Vmaf)];
+
+    /// FFmpeg's filter for it.
+    pub fn filter(self) -> &'static str {
+        match self {
+            Self::Ssim => "ssim",
+            Self::Vmaf => "libvmaf",
+        }
+    }
+
+    /// The mean over all pictures, from what the filter says at its end.
+    pub fn read(self, said: &str) -> Option<f64> {
+        let mark = match self {
+            Self::Ssim => " All:",
+            Self::Vmaf => "VMAF score: ",
+        };
+        let (_, after) = said.rsplit_once(mark)?;
+        let number = after.split_whitespace().next()?.parse::<f64>().ok()?;
+        number.is_finite().then_some(number)
+    }
+}
+
 /// The demuxer for a still picture that begins with these bytes; none if it is none that we take.
 pub fn sniff_picture(head: &[u8]) -> Option<&'static str> {
     match () {
@@ -150,5 +188,23 @@ pub fn sniff_picture(head: &[u8]) -> Option<&'static str> {
         () if head.starts_with(b"\xff\xd8\xff") => Some("jpeg_pipe"),
         () if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP") => Some("webp_pipe"),
         () => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_read_off_what_the_filters_say() {
+        let ssim = "x\n[Parsed_ssim_3] SSIM Y:0.99 (20.1) U:0.98 (19.0) V:0.98 (19.1) All:0.987654 (19.8)\n";
+        assert_eq!(Metric::Ssim.read(ssim), Some(0.987_654));
+        assert_eq!(
+            Metric::Vmaf.read("[libvmaf] VMAF score: 93.5\n"),
+            Some(93.5)
+        );
+        for nothing in ["", "All: ", "SSIM All:inf (inf)"] {
+            assert_eq!(Metric::Ssim.read(nothing), None);
+        }
     }
 }

@@ -171,13 +171,19 @@ pub struct Output {
     /// Codec of the first audio stream, by FFmpeg's name.
     #[serde(default)]
     pub audio_codec: Option<String>,
+    /// How like the source it is, by structural similarity (0 to 1), if that was asked for. Of a ladder each rendition has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssim: Option<f64>,
+    /// The same by VMAF (0 to 100).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vmaf: Option<f64>,
     /// Version tag at the destination.
     #[serde(default)]
     pub etag: Option<String>,
 }
 
 /// One picture of a ladder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Rendition {
     /// Pixels across.
@@ -190,6 +196,12 @@ pub struct Rendition {
     pub bitrate: u64,
     /// Its codecs and that of the sound, as RFC 6381 names them.
     pub codecs: Option<String>,
+    /// How like the source it is, by structural similarity, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssim: Option<f64>,
+    /// The same by VMAF.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vmaf: Option<f64>,
 }
 
 /// One change of state, as the timeline shows it.

@@ -7,11 +7,13 @@ mod encoders;
 mod outputs;
 mod overlay;
 mod picture;
+mod scores;
 mod stills;
 
 use std::time::Duration;
 
 pub use outputs::{DASH_MANIFEST, HLS_MANIFEST};
+pub use scores::Score;
 pub use stills::Sheets;
 
 use crate::{
@@ -49,6 +51,8 @@ pub struct Plan {
     pub passes: Vec<Pass>,
     /// What they leave in the work folder, in the order of the job's outputs.
     pub products: Vec<Product>,
+    /// What is compared with the source when they are done.
+    pub scores: Vec<Score>,
     /// How long the media lasts that they make, if it is known.
     pub duration: Option<Duration>,
     /// What was rewritten or added, and why.
@@ -165,6 +169,7 @@ pub fn plan(
                     .is_some_and(|pass| pass.move_atom_to_front),
             },
         }],
+        scores: Vec::new(),
         duration: probe.duration,
         warnings: planner.warnings,
     })

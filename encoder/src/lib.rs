@@ -18,6 +18,7 @@ mod package;
 pub mod pipeline;
 mod products;
 mod publication;
+mod scores;
 mod steps;
 pub use steps::look_at_source;
 pub mod storage;

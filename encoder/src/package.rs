@@ -240,6 +240,8 @@ fn renditions(master: &MasterPlaylist) -> Vec<Rendition> {
         peak_bitrate: variant.bandwidth,
         bitrate: variant.average_bandwidth.unwrap_or(variant.bandwidth),
         codecs: variant.codecs.clone(),
+        ssim: None,
+        vmaf: None,
     };
     master.variants.iter().map(of).collect()
 }

@@ -1,7 +1,7 @@
 //! What an attempt does on this machine: fetch, probe, plan, run FFmpeg, move the moov atom. In which order, and who is asked
 //! between the steps, is in [`attempt`].
 
-use std::time::Duration;
+use std::{sync::Mutex, time::Duration};
 
 use nommer_core::{
     error::{Code, JobError},
@@ -27,14 +27,14 @@ use crate::{
     point::{reach, reach_at_once},
     products::Look,
     sandbox::Limits,
-    steps,
+    scores, steps,
     tools::{Run, Tools},
     workspace::{Workspace, fits, largest_source},
 };
 
 /// Time between the request to FFmpeg to end and its kill. Short: what it could still finish is not wanted, and a lease that ran out
 /// must not be outlived.
-const GRACE: Duration = Duration::from_millis(500);
+pub(crate) const GRACE: Duration = Duration::from_millis(500);
 
 /// What runs attempts on this machine.
 #[derive(Clone, Debug)]
@@ -110,6 +110,8 @@ pub(crate) struct Source {
     plan: Plan,
     /// What was read beside it.
     beside: Beside,
+    /// How like it the outputs are, in the plan's order.
+    scores: Mutex<Vec<f64>>,
 }
 
 /// One attempt on this machine.
@@ -130,7 +132,17 @@ impl<M: MediaStorage> Steps for OnThisMachine<'_, M> {
     }
 
     async fn encode(&self, source: &Source, observer: &mut impl Observer) -> Result<(), Stop> {
-        self.encode_passes(source, observer).await
+        let begun = Instant::now();
+        self.encode_passes(source, begun, observer).await?;
+        let scores = self
+            .compare(
+                (&source.plan.scores, source.plan.passes.len() + 1),
+                begun,
+                observer,
+            )
+            .await?;
+        *source.scores.lock().expect("no holder panics") = scores;
+        Ok(())
     }
 
     async fn look(&self, source: &Source) -> Result<Vec<Made>, Stop> {
@@ -141,7 +153,10 @@ impl<M: MediaStorage> Steps for OnThisMachine<'_, M> {
             cancel: self.cancel,
             captions: &source.beside.captions,
         };
-        Ok(look.at_all(&source.plan.products).await?)
+        let mut made = look.at_all(&source.plan.products).await?;
+        let scores = source.scores.lock().expect("no holder panics");
+        scores::note(&mut made, &source.plan.scores, &scores);
+        Ok(made)
     }
 }
 
@@ -182,6 +197,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
         .await?;
         reach("probed").await;
         limits.check_source(&probe)?;
+        self.can_compare().await?;
         let beside = self.read_beside().await?;
         let demuxers = Demuxers {
             source: demuxer,
@@ -200,6 +216,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
             room,
             plan,
             beside,
+            scores: Mutex::default(),
         })
     }
 
@@ -234,6 +251,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
     async fn encode_passes(
         &self,
         source: &Source,
+        begun: Instant,
         observer: &mut impl Observer,
     ) -> Result<(), Stop> {
         let plan = &source.plan;
@@ -247,7 +265,6 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
                 package::prepare(&self.work.file(&product.file), &self.request.parts)?;
             }
         }
-        let begun = Instant::now();
         for (number, pass) in plan.passes.iter().enumerate() {
             if number > 0 {
                 reach("between_passes").await;
@@ -292,7 +309,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
     }
 
     /// How long all passes together may take.
-    fn time_limit(&self) -> Duration {
+    pub(crate) fn time_limit(&self) -> Duration {
         let asked = self.request.spec.timeout_seconds.map(Duration::from_secs);
         let allowed = self.pipeline.time_limit;
         asked.map_or(allowed, |asked| asked.min(allowed))

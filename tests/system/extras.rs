@@ -268,3 +268,42 @@ fn what_ffmpeg_said_and_what_the_source_holds_stay_with_the_job() {
     let (status, _) = system.http("GET", &format!("/v1/jobs/{id}/log?tail=0"), None);
     assert_eq!(status, 400);
 }
+
+#[test]
+fn each_output_and_each_rendition_is_compared_with_its_source_on_request() {
+    let system = System::start();
+    let source = system.path("in.mov");
+    make_clip(&source, 3, "640x360");
+    let place = system.path("out/");
+    let picture = |crf: u32| json!({"height": 180, "crf": crf, "speed": "ultrafast"});
+    let more = json!({"score": "ssim", "clip": {"start": 1}, "outputs": [
+        {"name": "good", "video": picture(12)}, {"name": "bad", "video": picture(45)},
+        {"name": "ladder", "container": "hls", "ladder": ["360p", "180p"], "video": {"speed": "ultrafast"}},
+        {"name": "sound", "container": "mp3"}]});
+    let job = system.finished(&system.submit(&body(&source, &place, &more)));
+    let outputs = job["outputs"].as_array().unwrap();
+    let of = |value: &Value| value["ssim"].as_f64().unwrap_or(-1.0);
+    assert!(of(&outputs[0]) > 0.98, "{}", outputs[0]);
+    assert!((0.4..0.97).contains(&of(&outputs[1])), "{}", outputs[1]);
+    for rendition in outputs[2]["renditions"].as_array().unwrap() {
+        assert!((0.85..=1.0).contains(&of(rendition)), "{rendition}");
+    }
+    assert_eq!(outputs[3].get("ssim"), None);
+    let filters = Command::new("ffmpeg").arg("-filters").output().unwrap();
+    let can = String::from_utf8_lossy(&filters.stdout).contains("libvmaf");
+    let vmaf = json!({"score": "vmaf", "outputs": [{"video": picture(20)}]});
+    let job = system.ended(&system.submit(&body(&source, &place, &vmaf)));
+    if can {
+        assert!(job["outputs"][0]["vmaf"].as_f64().unwrap() > 50.0, "{job}");
+    } else {
+        assert_eq!(job["error"]["code"], json!("unsupported_codec"), "{job}");
+        assert_eq!(job["resolved"]["passes"], json!([]), "before any work");
+    }
+    let odd = json!({"score": "psnr", "outputs": [{}]});
+    let (status, refused) = system.http("POST", "/v1/jobs", Some(&body(&source, &place, &odd)));
+    assert_eq!(
+        (status, &refused["errors"][0]["pointer"]),
+        (400, &json!("/score"))
+    );
+    system.assert_clean();
+}

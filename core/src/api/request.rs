@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    extras::{CaptionMode, Position},
+    extras::{CaptionMode, Metric, Position},
     notify::NotifyFormat,
     output::{AudioCodec, Container, Hdr, VideoCodec},
 };
@@ -43,6 +43,8 @@ pub struct JobRequest {
     pub overrides: Option<OverridesRequest>,
     /// What is written into the files: `title`, `artist`, `album`, `comment`, `copyright`, `date`, `description`, `genre`, `show`.
     pub file_metadata: Option<BTreeMap<String, String>>,
+    /// How outputs are compared with their source: `ssim`, or `vmaf` where FFmpeg has libvmaf. It takes a decode of both.
+    pub score: Option<Metric>,
     /// What S3 is told of the outputs.
     pub storage: Option<StorageRequest>,
     /// Who is told of the job's states.
@@ -104,6 +106,8 @@ pub struct EstimateRequest {
     pub overrides: Option<OverridesRequest>,
     /// As in a job.
     pub file_metadata: Option<BTreeMap<String, String>>,
+    /// As in a job.
+    pub score: Option<Metric>,
     /// As in a job.
     pub storage: Option<StorageRequest>,
     /// Seconds of media in the source.

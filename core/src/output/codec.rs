@@ -123,6 +123,18 @@ impl Container {
         }
     }
 
+    /// FFmpeg's demuxer for a file of it.
+    pub(crate) fn demuxer(self) -> &'static str {
+        match self {
+            Self::Mp4 | Self::M4a | Self::Mov => "mov",
+            Self::Webm | Self::Mkv => "matroska",
+            Self::Mp3 => "mp3",
+            Self::Opus => "ogg",
+            Self::Gif => "gif",
+            Self::Hls | Self::Dash | Self::Cmaf => "hls",
+        }
+    }
+
     /// Whether it has a moov atom that belongs in front.
     pub(crate) fn relocates(self) -> bool {
         matches!(self, Self::Mp4 | Self::Mov | Self::M4a)

@@ -79,6 +79,7 @@ pub(super) fn compile(
             .chain(compiler.still_products())
             .chain(caption_products(spec))
             .collect(),
+        scores: compiler.scores(),
         duration: length(spec, probe),
         warnings,
     })
@@ -128,26 +129,32 @@ fn product(output: &OutputSpec) -> Product {
 }
 
 /// What an output is called in the work folder.
-fn work_name(output: &OutputSpec) -> String {
+pub(super) fn work_name(output: &OutputSpec) -> String {
     format!("output-{}", output.name)
 }
 
 /// Options that hold a list of an encoder's own settings.
 const ENCODER_LISTS: [&str; 2] = ["x264-params", "x265-params"];
 
-struct Compiler<'a> {
-    spec: &'a JobSpec,
-    probe: &'a Probe,
+/// Compiles one job for one source.
+pub(super) struct Compiler<'a> {
+    pub(super) spec: &'a JobSpec,
+    pub(super) probe: &'a Probe,
     demuxers: Demuxers<'a>,
     parts: &'a str,
-    made: &'a [Made<'a>],
+    pub(super) made: &'a [Made<'a>],
     stills: Stills,
     overrides: Vec<Pair>,
 }
 
 impl Compiler<'_> {
-    /// The arguments of one run.
-    fn args(&self, turn: Turn) -> Vec<String> {
+    /// What is drawn on every picture.
+    pub(super) fn overlay(&self) -> Overlay<'_> {
+        Overlay::of(&self.spec.extras)
+    }
+
+    /// The arguments up to the last input: the source, and the watermark if there is one.
+    pub(super) fn inputs(&self) -> Vec<String> {
         let mut args = super::global_args();
         if let Some(clip) = self.spec.clip {
             if clip.start > 0.0 {
@@ -159,16 +166,21 @@ impl Compiler<'_> {
         }
         args.extend(pinned(self.demuxers.source).map(str::to_owned));
         args.extend(["-i".to_owned(), format!("file:{SOURCE_FILE}")]);
-        let branches = self.branches(turn);
-        let overlay = Overlay::of(&self.spec.extras);
-        let mark = self.demuxers.watermark.filter(|_| overlay.reads());
-        if let Some(demuxer) = mark.filter(|_| !branches.is_empty()) {
+        let mark = self.demuxers.watermark.filter(|_| self.overlay().reads());
+        if let Some(demuxer) = mark {
             args.extend(pinned(demuxer).map(str::to_owned));
             args.extend(["-i".to_owned(), format!("file:{WATERMARK_FILE}")]);
         }
+        args
+    }
+
+    /// The arguments of one run.
+    fn args(&self, turn: Turn) -> Vec<String> {
+        let mut args = self.inputs();
+        let branches = self.branches(turn);
         if let Some((number, source)) = self.probe.numbered_video().filter(|_| !branches.is_empty())
         {
-            let graph = picture::graph(number, source, &branches, overlay);
+            let graph = picture::graph(number, source, &branches, self.overlay());
             args.extend(["-filter_complex".to_owned(), graph]);
         }
         let mut branch = 0;

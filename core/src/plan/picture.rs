@@ -189,7 +189,7 @@ fn blind_scale(spec: &VideoSpec) -> String {
 }
 
 /// What every player of the codec shows.
-fn pixel_format(codec: VideoCodec, hdr: Hdr, source: &Stream) -> &'static str {
+pub(super) fn pixel_format(codec: VideoCodec, hdr: Hdr, source: &Stream) -> &'static str {
     match codec {
         VideoCodec::Prores => "yuv422p10le",
         _ if hdr == Hdr::Keep && source.is_hdr() => "yuv420p10le",

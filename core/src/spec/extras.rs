@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{SpecError, SpecRules, fields::Fields};
 use crate::{
-    extras::{CaptionMode, Captions, Extras, MOST_CAPTIONS, Position, Watermark},
+    extras::{CaptionMode, Captions, Extras, MOST_CAPTIONS, Metric, Position, Watermark},
     options::{OptionError, Pair, Side, check_options},
     output::{OutputSpec, VideoCodec, Words},
     ports::ObjectAttributes,
@@ -71,7 +71,8 @@ const CLASSES: &Words<&str> = &[
 ];
 
 /// The fields of a request that are read here.
-const FIELDS: [&str; 5] = [
+const FIELDS: [&str; 6] = [
+    "score",
     "captions",
     "watermark",
     "overrides",
@@ -103,6 +104,7 @@ pub(super) fn extras(
         overrides: value("overrides")
             .map_or(Ok(Vec::new()), |value| overrides(value, outputs, rules))?,
         file_metadata: value("file_metadata").map_or(Ok(BTreeMap::new()), file_metadata)?,
+        score: score(body)?,
         storage: value("storage").map_or(Ok(ObjectAttributes::NONE), attributes)?,
     };
     drawn_on(&extras, outputs)?;
@@ -256,6 +258,15 @@ fn overrides(
         }
     }
     Ok(pairs)
+}
+
+fn score(body: &Map<String, Value>) -> Result<Option<Metric>, SpecError> {
+    let Some(value) = body.get("score").filter(|value| !value.is_null()) else {
+        return Ok(None);
+    };
+    let found = Metric::WORDS.iter().find(|(word, _)| value == word);
+    let refuse = || SpecError::invalid("/score", "score must be \"ssim\" or \"vmaf\"");
+    found.map(|(_, metric)| Some(*metric)).ok_or_else(refuse)
 }
 
 fn file_metadata(value: &Value) -> Result<BTreeMap<String, String>, SpecError> {

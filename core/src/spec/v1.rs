@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The fields of a request.
-const FIELDS: [&str; 21] = [
+const FIELDS: [&str; 22] = [
     "source_path",
     "dest_path",
     "preset",
@@ -39,6 +39,7 @@ const FIELDS: [&str; 21] = [
     "overrides",
     "file_metadata",
     "storage",
+    "score",
     "tags",
     "timeout_seconds",
 ];

@@ -13,10 +13,10 @@ use crate::{
 };
 
 /// An output as this source allows it.
-pub(super) struct Made<'a> {
-    pub(super) spec: &'a OutputSpec,
-    pub(super) pictures: Vec<Picture<'a>>,
-    pub(super) audio: Option<&'a AudioSpec>,
+pub(in crate::plan) struct Made<'a> {
+    pub(in crate::plan) spec: &'a OutputSpec,
+    pub(in crate::plan) pictures: Vec<Picture<'a>>,
+    pub(in crate::plan) audio: Option<&'a AudioSpec>,
 }
 
 /// The still pictures that this source allows.
