@@ -68,7 +68,21 @@ pub struct Product {
     pub file: String,
     /// What it is.
     pub kind: ProductKind,
+    /// How long it must last, by what the source says of itself; none where that cannot be known.
+    pub expected: Option<Duration>,
 }
+
+impl Product {
+    /// Whether so many seconds are as much as there must be. Streams of a source need not end together, and times are rounded.
+    pub fn is_whole(&self, seconds: f64) -> bool {
+        let expected = self.expected.map_or(0.0, |expected| expected.as_secs_f64());
+        seconds + SLACK_SECONDS + expected * SLACK_SHARE >= expected
+    }
+}
+
+/// What may be missing of an output: so many seconds and such a share.
+const SLACK_SECONDS: f64 = 1.0;
+const SLACK_SHARE: f64 = 0.02;
 
 /// What FFmpeg leaves of one output.
 #[derive(Clone, Debug, PartialEq)]
@@ -162,6 +176,8 @@ pub fn plan(
         products: vec![Product {
             name: None,
             file: OUTPUT_FILE.to_owned(),
+            // Options may cut and stretch in ways that only FFmpeg knows.
+            expected: None,
             kind: ProductKind::File {
                 relocate: spec
                     .passes

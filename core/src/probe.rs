@@ -68,6 +68,8 @@ pub struct Stream {
     pub transfer: Option<String>,
     /// Channels of sound.
     pub channels: Option<u32>,
+    /// How long it lasts in seconds, if it says.
+    pub seconds: Option<f64>,
 }
 
 impl Stream {
@@ -198,6 +200,7 @@ impl RawStream {
         let field_order = self.field_order.as_deref();
         Stream {
             kind,
+            seconds: seconds(self.duration.as_deref()).map(|lasts| lasts.as_secs_f64()),
             pixel_aspect: self.sample_aspect_ratio.as_deref().and_then(ratio),
             sideways: self.side_data_list.iter().any(quarter),
             interlaced: matches!(field_order, Some("tt" | "bb" | "tb" | "bt")),

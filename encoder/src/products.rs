@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nommer_core::{
     captions::Track,
-    error::JobError,
+    error::{Code, JobError},
     extras::CaptionMode,
     job::Output,
     moov::Segment,
@@ -51,6 +51,7 @@ impl Look<'_> {
                 ProductKind::Sheets(sheets) => self.sheets(file, sheets, &place).await?,
                 ProductKind::Captions(number) => self.words(*number, place),
             };
+            whole(product, &one.output)?;
             one.output.name.clone_from(&product.name);
             let attributes = &self.request.spec.extras.storage;
             for file in one.parts.iter_mut().chain(&mut one.files) {
@@ -176,6 +177,22 @@ impl Look<'_> {
             files: vec![written(destination, &at, list)],
         })
     }
+}
+
+/// Refuses what is shorter than its source: FFmpeg makes what it can of a file that was cut off, and calls that success.
+fn whole(product: &Product, output: &Output) -> Result<(), JobError> {
+    let (Some(seconds), Some(expected)) = (output.duration, product.expected) else {
+        return Ok(());
+    };
+    if product.is_whole(seconds) {
+        return Ok(());
+    }
+    let message = format!(
+        "the source says that it lasts {:.1} s, and only {seconds:.1} s of it could be read",
+        expected.as_secs_f64()
+    );
+    Err(JobError::new(Code::SourceUnreadable, message)
+        .with_hint("its recording or its upload was cut off, or a part of it is damaged"))
 }
 
 /// A file that is written from memory. The folder is one that exists.

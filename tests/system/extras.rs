@@ -307,3 +307,39 @@ fn each_output_and_each_rendition_is_compared_with_its_source_on_request() {
     );
     system.assert_clean();
 }
+
+#[test]
+fn a_source_that_was_cut_off_makes_no_short_film() {
+    let system = System::start();
+    let whole = system.path("whole.mp4");
+    let words = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=20 -f lavfi -i sine=duration=20 -movflags +faststart";
+    let mut command = Command::new("ffmpeg");
+    command
+        .args(["-nostdin", "-v", "error", "-y"])
+        .args(words.split_whitespace());
+    output_of(command.arg(&whole));
+    let bytes = fs::read(&whole).unwrap();
+    let source = system.path("cut.mp4");
+    fs::write(&source, &bytes[..bytes.len() / 2]).unwrap();
+    let speed = json!({"speed": "ultrafast"});
+    for (dest, more) in [
+        ("out.mp4", json!({"outputs": [{"video": speed}]})),
+        ("out.m4a", json!({"outputs": [{"container": "m4a"}]})),
+        (
+            "out/",
+            json!({"outputs": [{"container": "hls", "ladder": ["180p"], "video": speed}]}),
+        ),
+    ] {
+        let place = system.path(dest);
+        let job = system.ended(&system.submit(&body(&source, &place, &more)));
+        assert_eq!(job["state"], "ERROR", "{job}");
+        assert_eq!(job["error"]["code"], json!("source_unreadable"), "{job}");
+        let message = job["error"]["message"].as_str().unwrap();
+        assert!(message.contains("lasts 20.0 s"), "{message}");
+        assert!(!place.is_file(), "{dest}");
+    }
+    let clip = json!({"outputs": [{"video": speed}], "clip": {"end": 4}});
+    let place = system.path("beginning.mp4");
+    system.finished(&system.submit(&body(&source, &place, &clip)));
+    system.assert_clean();
+}

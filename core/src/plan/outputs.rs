@@ -19,7 +19,7 @@ use crate::{
     extras::CaptionMode,
     options::{OptionPolicy, Pair, Side, check_options},
     output::OutputSpec,
-    probe::{Probe, pinned},
+    probe::{Probe, Stream, pinned},
     spec::JobSpec,
 };
 
@@ -72,7 +72,10 @@ pub(super) fn compile(
         args: compiler.args(if two { Turn::Second } else { Turn::Only }),
         weight: 1.0,
     });
-    let outputs = made.iter().map(|made| product(made.spec));
+    let outputs = made.iter().map(|made| Product {
+        expected: expected(spec, probe, demuxers.source, made),
+        ..product(made.spec)
+    });
     Ok(Plan {
         passes,
         products: outputs
@@ -83,6 +86,26 @@ pub(super) fn compile(
         duration: length(spec, probe),
         warnings,
     })
+}
+
+/// How long an output must last. Containers whose headers hold real lengths are believed; of others the length is a guess, and options
+/// of one's own may cut.
+fn expected(spec: &JobSpec, probe: &Probe, demuxer: &str, made: &Made<'_>) -> Option<Duration> {
+    if !matches!(demuxer, "mov" | "matroska") || !spec.extras.overrides.is_empty() {
+        return None;
+    }
+    let of = |stream: Option<&Stream>| {
+        let seconds = stream?.seconds?;
+        Duration::try_from_secs_f64(seconds).ok()
+    };
+    let video = of(probe.video().filter(|_| !made.pictures.is_empty()));
+    let audio = of(probe.audio().filter(|_| made.audio.is_some()));
+    // A still picture with sound lasts as long as the sound; what says nothing of its streams is taken by its whole.
+    let whole = match (video.max(audio), probe.duration) {
+        (Some(stream), Some(whole)) => Some(stream.min(whole)),
+        (stream, whole) => stream.or(whole),
+    };
+    spec.clip.map_or(whole, |clip| clip.length(whole))
 }
 
 /// The options that are put after ours.
@@ -105,6 +128,7 @@ fn caption_products(spec: &JobSpec) -> impl Iterator<Item = Product> {
         name: Some(format!("captions-{}", captions.language)),
         file: String::new(),
         kind: ProductKind::Captions(number),
+        expected: None,
     })
 }
 
@@ -125,6 +149,7 @@ fn product(output: &OutputSpec) -> Product {
         name: Some(output.name.clone()),
         file: work_name(output),
         kind,
+        expected: None,
     }
 }
 
@@ -217,6 +242,7 @@ impl Compiler<'_> {
             name: Some(name.to_owned()),
             file: file.to_owned(),
             kind,
+            expected: None,
         };
         let poster = || product("poster", POSTER_FILE, ProductKind::File { relocate: false });
         let sheets =
