@@ -52,6 +52,7 @@ pub struct JobView {
     /// The caller's free text.
     pub metadata: BTreeMap<String, String>,
     /// Words of the caller's by which jobs are told apart.
+    #[serde(default)]
     pub tags: Vec<String>,
     /// Where the media comes from, without secrets.
     pub source_path: String,
