@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::{
     id::JobId,
     job::{Applied, Denied, Effect, Event, Job, SCHEMA},
+    log::JobLog,
     notify::Notification,
     ports::{JobQueue, JobStore, StoreError, Version},
 };
@@ -69,6 +70,17 @@ impl<S: JobStore, Q: JobQueue> Table<'_, S, Q> {
         event: Event,
         now: Timestamp,
     ) -> Result<Committed, StoreError> {
+        self.apply_with(id, event, now, None).await
+    }
+
+    /// The same with what FFmpeg said, which is kept with the change.
+    async fn apply_with(
+        &self,
+        id: &JobId,
+        event: Event,
+        now: Timestamp,
+        log: Option<JobLog>,
+    ) -> Result<Committed, StoreError> {
         for _ in 0..CONFLICTS {
             let Some((mut job, version)) = self.store.get(id).await? else {
                 return Ok(Committed::Missing);
@@ -82,6 +94,7 @@ impl<S: JobStore, Q: JobQueue> Table<'_, S, Q> {
                 Applied::Ignored => return Ok(Committed::Ignored(Box::new(job))),
                 Applied::Denied(reason) => return Ok(Committed::Denied(reason, Box::new(job))),
             };
+            job.log.clone_from(&log);
             match self.put(job, version, &effects).await {
                 Err(StoreError::Conflict) => {}
                 ended => return ended,
@@ -99,9 +112,11 @@ impl<S: JobStore, Q: JobQueue> Table<'_, S, Q> {
         event: Event,
         now: Timestamp,
     ) -> Result<Committed, StoreError> {
+        let log = seen.log();
         if let Some((mut job, version)) = seen.get()
             && let Applied::Changed(effects) = job.apply(event.clone(), now)
         {
+            job.log.clone_from(&log);
             match self.put(job, version, &effects).await {
                 Err(StoreError::Conflict) => {}
                 ended => {
@@ -110,7 +125,7 @@ impl<S: JobStore, Q: JobQueue> Table<'_, S, Q> {
                 }
             }
         }
-        let ended = self.apply(seen.id(), event, now).await;
+        let ended = self.apply_with(seen.id(), event, now, log).await;
         seen.note(&ended);
         ended
     }

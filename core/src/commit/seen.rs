@@ -39,21 +39,26 @@ impl Seen {
         *self.log.lock().unwrap_or_else(PoisonError::into_inner) = Some(log);
     }
 
+    /// What is to be kept with the next change.
+    pub(super) fn log(&self) -> Option<JobLog> {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.clone()
+    }
+
     /// The job, if it was seen and is of a shape that this version of the system knows.
     pub(super) fn get(&self) -> Option<(Job, Version)> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut job, version) = last.clone().filter(|(job, _)| job.schema <= SCHEMA)?;
-        job.log.clone_from(&log);
-        Some((job, version))
+        last.clone().filter(|(job, _)| job.schema <= SCHEMA)
     }
 
     /// Takes in what came of a write. After a fault nothing is known.
     pub(super) fn note(&self, ended: &Result<Committed, StoreError>) {
         let now = match ended {
             Ok(Committed::Changed { job, version, .. }) => {
-                // It was kept with that change.
-                *self.log.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                if job.log.is_some() {
+                    // It was kept with that change.
+                    *self.log.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                }
                 Some((Job::clone(job), *version))
             }
             _ => None,

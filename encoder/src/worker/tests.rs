@@ -8,7 +8,7 @@ use nommer_core::{
     instance::Kind,
     lease::later,
     memory::Memory,
-    ports::JobStore as _,
+    ports::{JobStore as _, LogStore as _},
     progress::Progress,
     sealed::SealedSecrets,
     spec::{SpecRules, parse_v1},
@@ -216,4 +216,24 @@ async fn progress_of_a_long_encode_is_written_with_its_heartbeats_and_not_beside
         "{} writes, {beats} beats",
         version.0
     );
+}
+
+/// What FFmpeg said is kept with the end of an attempt, also when another writer changed the job meanwhile.
+#[tokio::test]
+async fn a_log_survives_a_write_that_came_between() {
+    let (worker, id) = with_job(Code::Unavailable).await;
+    let (job, version) = worker.backend.store.get(&id).await.unwrap().unwrap();
+    let seen = Seen::new(job.clone(), version);
+    let other = worker.backend.store.put(&job, version, &[]).await;
+    other.unwrap();
+    let log = JobLog {
+        attempt: 1,
+        at: at(1),
+        text: "== pass 1\n".to_owned(),
+    };
+    seen.bring(log.clone());
+    let table = worker.backend.table();
+    let ended = table.apply_to(&seen, Event::Cancel, at(2)).await.unwrap();
+    assert!(matches!(ended, Committed::Changed { .. }), "{ended:?}");
+    assert_eq!(worker.backend.store.log(&id).await.unwrap(), Some(log));
 }
