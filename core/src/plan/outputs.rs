@@ -1,10 +1,13 @@
 //! From outputs in words to command lines: one decode for all of them.
 
 mod allowed;
+mod expected;
+mod overrides;
 
 use std::time::Duration;
 
 use allowed::{Made, allowed, stills, tell_of_source};
+use expected::expected;
 
 use super::{
     ANALYSIS_WEIGHT, Demuxers, Pass, Plan, Product, ProductKind, SOURCE_FILE, Sheets,
@@ -15,11 +18,11 @@ use super::{
     stills::Stills,
 };
 use crate::{
-    error::{JobError, Warning},
+    error::JobError,
     extras::CaptionMode,
-    options::{OptionPolicy, Pair, Side, check_options},
+    options::{OptionPolicy, Pair},
     output::OutputSpec,
-    probe::{Probe, Stream, pinned},
+    probe::{Probe, pinned},
     spec::JobSpec,
 };
 
@@ -55,7 +58,7 @@ pub(super) fn compile(
         parts,
         made: &made,
         stills: stills(spec, probe, &mut warnings),
-        overrides: overrides(spec, policy, &mut warnings)?,
+        overrides: overrides::overrides(spec, policy, &mut warnings)?,
     };
     let two = made
         .iter()
@@ -86,38 +89,6 @@ pub(super) fn compile(
         duration: length(spec, probe),
         warnings,
     })
-}
-
-/// How long an output must last. Containers whose headers hold real lengths are believed; of others the length is a guess, and options
-/// of one's own may cut.
-fn expected(spec: &JobSpec, probe: &Probe, demuxer: &str, made: &Made<'_>) -> Option<Duration> {
-    if !matches!(demuxer, "mov" | "matroska") || !spec.extras.overrides.is_empty() {
-        return None;
-    }
-    let of = |stream: Option<&Stream>| {
-        let seconds = stream?.seconds?;
-        Duration::try_from_secs_f64(seconds).ok()
-    };
-    let video = of(probe.video().filter(|_| !made.pictures.is_empty()));
-    let audio = of(probe.audio().filter(|_| made.audio.is_some()));
-    // A still picture with sound lasts as long as the sound; what says nothing of its streams is taken by its whole.
-    let whole = match (video.max(audio), probe.duration) {
-        (Some(stream), Some(whole)) => Some(stream.min(whole)),
-        (stream, whole) => stream.or(whole),
-    };
-    spec.clip.map_or(whole, |clip| clip.length(whole))
-}
-
-/// The options that are put after ours.
-fn overrides(
-    spec: &JobSpec,
-    policy: &OptionPolicy,
-    warnings: &mut Vec<Warning>,
-) -> Result<Vec<Pair>, JobError> {
-    let checked = check_options(&spec.extras.overrides, Side::Output, policy)
-        .map_err(|error| JobError::new(error.code(), error.to_string()))?;
-    warnings.extend(checked.warnings);
-    Ok(checked.args)
 }
 
 /// The captions that lie beside the outputs.
@@ -157,9 +128,6 @@ fn product(output: &OutputSpec) -> Product {
 pub(super) fn work_name(output: &OutputSpec) -> String {
     format!("output-{}", output.name)
 }
-
-/// Options that hold a list of an encoder's own settings.
-const ENCODER_LISTS: [&str; 2] = ["x264-params", "x265-params"];
 
 /// Compiles one job for one source.
 pub(super) struct Compiler<'a> {
@@ -304,33 +272,11 @@ impl Compiler<'_> {
         args.extend(maps);
         let first = args.len();
         args.extend(options);
-        self.add_overrides(args, first);
+        overrides::add(&self.overrides, args, first);
         for (key, value) in &self.spec.extras.file_metadata {
             args.extend(["-metadata".to_owned(), format!("{key}={value}")]);
         }
         args.extend(self.ending(made));
-    }
-
-    /// Puts the caller's options after ours, which begin at `first`. Lists of an encoder's own settings become one list, theirs last: FFmpeg
-    /// would take theirs in place of ours.
-    fn add_overrides(&self, args: &mut Vec<String>, first: usize) {
-        let end = args.len();
-        for pair in &self.overrides {
-            let ours = (first..end).step_by(2);
-            let same = |at: &usize| {
-                let name = args[*at].trim_start_matches('-').split(':').next();
-                ENCODER_LISTS.contains(&pair.name.as_str()) && name == Some(pair.name.as_str())
-            };
-            let lists: Vec<usize> = ours.filter(same).collect();
-            let theirs = pair.value.as_deref().unwrap_or("");
-            for list in &lists {
-                args[list + 1].push(':');
-                args[list + 1].push_str(theirs);
-            }
-            if lists.is_empty() {
-                super::push_pairs(args, std::slice::from_ref(pair));
-            }
-        }
     }
 
     /// The muxer of an output and where it writes.

@@ -234,3 +234,24 @@ fn still_pictures_come_from_the_same_decode() {
     assert_eq!(names, ["a", "poster", "thumbnails"]);
     assert_eq!(spec.places(&spec.dest_path).len(), 3);
 }
+
+#[test]
+fn a_length_is_expected_only_of_what_is_used() {
+    let outputs = json!([{"name": "both"}, {"name": "silent", "audio": false}, {"name": "sound", "container": "m4a"}]);
+    let lengths = |probe: &Probe| {
+        let products = plan(&outputs, probe).unwrap().products;
+        let seconds = |product: &Product| product.expected.map(|lasts| lasts.as_secs());
+        products.iter().map(seconds).collect::<Vec<_>>()
+    };
+    let mut probe = source(640, 360);
+    assert_eq!(
+        lengths(&probe),
+        [Some(60), None, None],
+        "the whole is known alone"
+    );
+    probe.streams[0].seconds = Some(30.0);
+    probe.streams[1].seconds = Some(50.0);
+    assert_eq!(lengths(&probe), [Some(50), Some(50), Some(30)]);
+    let product = &plan(&outputs, &probe).unwrap().products[0];
+    assert!(product.is_whole(48.5) && !product.is_whole(47.5));
+}
