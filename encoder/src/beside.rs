@@ -10,14 +10,14 @@ use nommer_core::{
     error::{Code, JobError},
     extras::{CaptionMode, sniff_picture},
     plan::{BURNED_FILE, WATERMARK_FILE},
-    ports::{MediaError, MediaStorage},
+    ports::MediaStorage,
     uri::MediaUri,
 };
 
 use crate::{
     attempt::{Stop, unless_canceled},
     intake,
-    pipeline::{OnThisMachine, source_error},
+    pipeline::OnThisMachine,
     steps,
 };
 
@@ -42,9 +42,10 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
         let extras = &self.request.spec.extras;
         let mut beside = Beside::default();
         for captions in &extras.captions {
-            let track = self.captions(&captions.source_path).await?;
-            let clip = self.request.spec.clip;
-            let track = clip.map_or(track.clone(), |clip| track.cut(clip.start, clip.end));
+            let mut track = self.captions(&captions.source_path).await?;
+            if let Some(clip) = self.request.spec.clip {
+                track = track.cut(clip.start, clip.end);
+            }
             if captions.mode == CaptionMode::Burn {
                 let file = self.work.file(BURNED_FILE);
                 fs::write(file, track.to_srt()).map_err(|error| {
@@ -111,12 +112,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
         };
         let fetching = async {
             let fetched = self.pipeline.storage.fetch(from, None, most, to).await;
-            fetched.map_err(|error| match error {
-                MediaError::TooLarge { bytes, .. } => {
-                    fits(bytes).err().unwrap_or_else(|| source_error(&error))
-                }
-                _ => source_error(&error),
-            })
+            fetched.map_err(|error| intake::refused(&error, fits))
         };
         unless_canceled(self.cancel, intake::bounded(fetching, to, fits)).await??;
         Ok(())

@@ -4,7 +4,10 @@
 
 use std::{fs, future::Future, path::Path, time::Duration};
 
-use nommer_core::error::JobError;
+use nommer_core::{
+    error::{Code, JobError},
+    ports::MediaError,
+};
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Pause between two looks. At 10 Gbit/s, 60 MB arrive meanwhile: less than the space that is always left alone.
@@ -30,6 +33,29 @@ pub(crate) async fn bounded<T>(
     };
     check(length())?;
     Ok(fetched)
+}
+
+/// What a fetch that failed means for its job. What is too large is told by `check`, which knows whose limit it is.
+pub(crate) fn refused(error: &MediaError, check: impl Fn(u64) -> Result<(), JobError>) -> JobError {
+    let told = match error {
+        MediaError::TooLarge { bytes, .. } => check(*bytes).err(),
+        _ => None,
+    };
+    told.unwrap_or_else(|| source_error(error))
+}
+
+/// What a source that cannot be read means for its job.
+fn source_error(error: &MediaError) -> JobError {
+    let code = match error {
+        MediaError::NotFound(_) => Code::SourceNotFound,
+        MediaError::Forbidden(_) => Code::SourceForbidden,
+        MediaError::Changed(_) => Code::SourceChanged,
+        MediaError::NoSpace(_) => Code::OutOfDisk,
+        MediaError::TooLarge { .. } => Code::SourceTooLarge,
+        MediaError::Unusable(_) => Code::SourceUnreadable,
+        MediaError::Unavailable { .. } => Code::Unavailable,
+    };
+    JobError::new(code, error.to_string())
 }
 
 #[cfg(test)]

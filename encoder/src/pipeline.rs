@@ -9,7 +9,7 @@ use nommer_core::{
     limits::MediaLimits,
     options::OptionPolicy,
     plan::{Demuxers, Plan, ProductKind, SOURCE_FILE, plan},
-    ports::{MediaError, MediaStorage, ObjectFacts},
+    ports::{MediaStorage, ObjectFacts},
     probe::Probe,
     progress::{self, Line, Tracker},
     settings::Settings,
@@ -34,7 +34,7 @@ use crate::{
 
 /// Time between the request to FFmpeg to end and its kill. Short: what it could still finish is not wanted, and a lease that ran out
 /// must not be outlived.
-pub(crate) const GRACE: Duration = Duration::from_millis(500);
+const GRACE: Duration = Duration::from_millis(500);
 
 /// What runs attempts on this machine.
 #[derive(Clone, Debug)]
@@ -175,12 +175,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
         };
         let fetching = async {
             let fetched = storage.fetch(uri, pinned, most, &file).await;
-            fetched.map_err(|error| match &error {
-                MediaError::TooLarge { bytes, .. } => {
-                    fits(*bytes).err().unwrap_or_else(|| source_error(&error))
-                }
-                _ => source_error(&error),
-            })
+            fetched.map_err(|error| intake::refused(&error, fits))
         };
         // What the server said, if it said anything, need not be true.
         let fetching = unless_canceled(self.cancel, intake::bounded(fetching, &file, fits));
@@ -277,11 +272,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
                     file_bytes: Some(source.room.min(self.pipeline.limits.output_bytes)),
                     ..Limits::default()
                 },
-                patience: Patience {
-                    stall: self.pipeline.stall_limit,
-                    wall: self.time_limit().saturating_sub(begun.elapsed()),
-                    grace: GRACE,
-                },
+                patience: self.patience(begun),
             };
             let mut report = progress::Report::default();
             let mut furthest = (None, None);
@@ -308,11 +299,16 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
         Ok(())
     }
 
-    /// How long all passes together may take.
-    pub(crate) fn time_limit(&self) -> Duration {
+    /// How long an FFmpeg run may take, of runs that together began then.
+    pub(crate) fn patience(&self, begun: Instant) -> Patience {
         let asked = self.request.spec.timeout_seconds.map(Duration::from_secs);
         let allowed = self.pipeline.time_limit;
-        asked.map_or(allowed, |asked| asked.min(allowed))
+        let limit = asked.map_or(allowed, |asked| asked.min(allowed));
+        Patience {
+            stall: self.pipeline.stall_limit,
+            wall: limit.saturating_sub(begun.elapsed()),
+            grace: GRACE,
+        }
     }
 
     /// Tells a full disk from an output that reached the operator's limit.
@@ -328,18 +324,4 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
             error
         }
     }
-}
-
-/// What a source that cannot be read means for its job.
-pub(crate) fn source_error(error: &MediaError) -> JobError {
-    let code = match error {
-        MediaError::NotFound(_) => Code::SourceNotFound,
-        MediaError::Forbidden(_) => Code::SourceForbidden,
-        MediaError::Changed(_) => Code::SourceChanged,
-        MediaError::NoSpace(_) => Code::OutOfDisk,
-        MediaError::TooLarge { .. } => Code::SourceTooLarge,
-        MediaError::Unusable(_) => Code::SourceUnreadable,
-        MediaError::Unavailable { .. } => Code::Unavailable,
-    };
-    JobError::new(code, error.to_string())
 }

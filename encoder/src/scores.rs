@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use crate::{
     attempt::{Made, Observer, Stop},
-    child::{Patience, Pulse},
-    pipeline::{GRACE, OnThisMachine},
+    child::Pulse,
+    pipeline::OnThisMachine,
     sandbox::Limits,
     tools::Run,
 };
@@ -52,11 +52,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
                 folder: self.work.folder(),
                 args: score.args.clone(),
                 limits: Limits::default(),
-                patience: Patience {
-                    stall: self.pipeline.stall_limit,
-                    wall: self.time_limit().saturating_sub(begun.elapsed()),
-                    grace: GRACE,
-                },
+                patience: self.patience(begun),
             };
             let mut report = progress::Report::default();
             let mut furthest = None;
