@@ -21,7 +21,7 @@ use nommer_encoder::{
 };
 use nommer_http::HttpSource;
 use nommer_local::FolderStorage;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ use crate::{
     encoder,
     failure::Failure,
     output::Output,
-    submit::missing,
+    submit::{missing, read_json},
     watch::{JobBar, describe},
 };
 
@@ -117,13 +117,6 @@ fn beside(source: &Path, preset: &str) -> PathBuf {
     source.with_file_name(format!("{stem}.{name}{ending}"))
 }
 
-/// JSON in a file.
-fn read(file: &Path) -> Result<Value, Failure> {
-    let named = || format!("read {}", file.display());
-    let text = std::fs::read_to_string(file).with_context(named)?;
-    Ok(serde_json::from_str(&text).with_context(named)?)
-}
-
 fn request(args: &EncodeArgs, destination: &Path, config: &Config) -> Result<Request, Failure> {
     let text = |path: &Path| {
         path.to_str()
@@ -131,7 +124,7 @@ fn request(args: &EncodeArgs, destination: &Path, config: &Config) -> Result<Req
             .ok_or_else(|| Failure::usage("the path is not UTF-8 text"))
     };
     let mut body = match &args.file {
-        Some(file) => read(file)?,
+        Some(file) => read_json(file)?,
         None => json!({}),
     };
     if !body.is_object() {
@@ -141,7 +134,7 @@ fn request(args: &EncodeArgs, destination: &Path, config: &Config) -> Result<Req
     body["dest_path"] = json!(address(&text(destination)?)?);
     match &args.job_options {
         _ if args.file.is_some() => {}
-        Some(file) => body["job_options"] = read(file)?,
+        Some(file) => body["job_options"] = read_json(file)?,
         None if presets::find(&args.preset).is_some() => body["preset"] = json!(args.preset),
         None => {
             return Err(

@@ -1,10 +1,8 @@
 //! `nommer presets`: those that come with the system, and those of one's own in a running one.
 
-use std::path::Path;
-
 use anyhow::Context as _;
 use nommer_core::{api::PresetView, presets::ALL};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     args::{Common, PresetsCommand},
@@ -12,6 +10,7 @@ use crate::{
     config::Config,
     failure::Failure,
     output::{Output, table},
+    submit::read_json,
 };
 
 /// Prints those that come with the system. No server is asked.
@@ -46,7 +45,7 @@ pub(crate) async fn run(
             file,
             description,
         } => {
-            let body = json!({"description": description, "job": read(file)?});
+            let body = json!({"description": description, "job": read_json(file)?});
             let preset = client.put_preset(name, &body).await?;
             if output.json {
                 return Ok(output.json(&preset)?);
@@ -62,12 +61,6 @@ pub(crate) async fn run(
             Ok(())
         }
     }
-}
-
-fn read(file: &Path) -> Result<Value, Failure> {
-    let named = || format!("read {}", file.display());
-    let text = std::fs::read_to_string(file).with_context(named)?;
-    Ok(serde_json::from_str(&text).with_context(named)?)
 }
 
 fn print(presets: &[PresetView], output: Output) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! `nommer submit`: one job to a running system.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
@@ -41,20 +43,23 @@ pub(crate) async fn run(args: &SubmitArgs, client: &Client, output: Output) -> R
     Ok(())
 }
 
+/// JSON in a file.
+pub(crate) fn read_json(file: &Path) -> Result<Value, Failure> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+    let json = serde_json::from_str(&text);
+    Ok(json.with_context(|| format!("{} is not JSON", file.display()))?)
+}
+
 fn body(args: &SubmitArgs) -> Result<Value, Failure> {
     if let Some(file) = &args.file {
-        let text =
-            std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-        let body = serde_json::from_str(&text)
-            .with_context(|| format!("{} is not JSON", file.display()))?;
-        return Ok(body);
+        return read_json(file);
     }
     let (Some(source), Some(destination)) = (&args.source, &args.destination) else {
         return Err(Failure::usage("give a source and a destination, or --file"));
     };
     let source_path = address(source)?;
     if let Some(path) = source_path.strip_prefix("file://")
-        && !std::path::Path::new(path).exists()
+        && !Path::new(path).exists()
     {
         return Err(missing(source));
     }

@@ -253,6 +253,23 @@ fn list(connection: &Connection, filter: &JobFilter) -> Result<Vec<Job>, Fault> 
 }
 
 /// Reads the records that a query finds in its first column.
+/// Records with their versions, of rows that hold both in this order.
+fn versioned<T: serde::de::DeserializeOwned>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<(T, Version)>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(parameters, |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+    })?;
+    rows.map(|row| {
+        let (record, found) = row?;
+        Ok((serde_json::from_str(&record)?, version(found)))
+    })
+    .collect()
+}
+
 fn records<T: serde::de::DeserializeOwned>(
     connection: &Connection,
     sql: &str,

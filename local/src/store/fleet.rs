@@ -8,7 +8,7 @@ use nommer_core::{
 };
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{LocalStore, number, one_row, version};
+use super::{LocalStore, number, one_row, version, versioned};
 
 impl FleetStore for LocalStore {
     async fn fleet(&self) -> Result<(FleetRecord, Version), StoreError> {
@@ -48,17 +48,8 @@ impl FleetStore for LocalStore {
     ) -> Result<Vec<(Instance, Version)>, StoreError> {
         self.db
             .read("list instances", move |connection| {
-                let mut statement = connection.prepare_cached(
-                    "SELECT record, version FROM instances WHERE gone = 0 OR beat_at >= ?1 ORDER BY id",
-                )?;
-                let rows = statement.query_map([gone_since.as_millisecond()], |row| {
-                    Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
-                })?;
-                rows.map(|row| {
-                    let (record, found) = row?;
-                    Ok((serde_json::from_str(&record)?, version(found)))
-                })
-                .collect()
+                let sql = "SELECT record, version FROM instances WHERE gone = 0 OR beat_at >= ?1 ORDER BY id";
+                versioned(connection, sql, [gone_since.as_millisecond()])
             })
             .await
     }

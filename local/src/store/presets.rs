@@ -6,22 +6,17 @@ use nommer_core::{
 };
 use rusqlite::params;
 
-use super::{LocalStore, number, one_row, version};
+use super::{LocalStore, number, one_row, versioned};
 
 impl PresetStore for LocalStore {
     async fn presets(&self) -> Result<Vec<(StoredPreset, Version)>, StoreError> {
         self.db
             .read("read presets", |connection| {
-                let mut statement = connection
-                    .prepare_cached("SELECT record, version FROM presets ORDER BY name")?;
-                let rows = statement.query_map([], |row| {
-                    Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
-                })?;
-                rows.map(|row| {
-                    let (record, found) = row?;
-                    Ok((serde_json::from_str(&record)?, version(found)))
-                })
-                .collect()
+                versioned(
+                    connection,
+                    "SELECT record, version FROM presets ORDER BY name",
+                    [],
+                )
             })
             .await
     }
