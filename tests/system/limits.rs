@@ -106,6 +106,16 @@ fn a_job_that_takes_too_long_is_ended() {
 }
 
 #[test]
+fn a_job_that_takes_longer_than_it_asked_for_is_ended() {
+    let system = System::start();
+    make_clip(&system.path("in.mp4"), 20, "1280x720");
+    let slow = json!({"source_path": file_url(&system.path("in.mp4")), "dest_path": file_url(&system.path("out.mp4")),
+        "outputs": [{"video": {"speed": "veryslow"}}], "timeout_seconds": 1, "max_attempts": 1});
+    let job = system.ended(&system.submit(&slow));
+    assert_eq!(job["error"]["code"], "timed_out", "{job}");
+}
+
+#[test]
 fn a_server_that_never_stops_sending_is_left() {
     let system = System::start_with(&[("NOMMER_LIMITS__SOURCE_BYTES", "5000000")]);
     let (code, message) = error_of(&system, &endless(), &json!([["c", "copy"], ["f", "avi"]]));
