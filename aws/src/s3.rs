@@ -14,12 +14,12 @@ mod upload;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, path::Path, sync::Arc};
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
 use nommer_core::{
-    ports::{MediaError, MediaStorage, ObjectAttributes, ObjectFacts, Upload},
+    ports::{MediaError, MediaStorage, ObjectAttributes, ObjectFacts, Piece, Upload},
     settings::StorageSettings,
     uri::MediaUri,
 };
@@ -176,6 +176,16 @@ impl MediaStorage for S3Storage {
         to: &Path,
     ) -> Result<ObjectFacts, MediaError> {
         fetch::fetch(self.clients().await, uri, (etag, most), to).await
+    }
+
+    async fn read(
+        &self,
+        uri: &MediaUri,
+        etag: Option<&str>,
+        range: Range<u64>,
+    ) -> Result<Option<Piece>, MediaError> {
+        let piece = fetch::read(self.clients().await, uri, etag, range).await?;
+        Ok(Some(piece))
     }
 
     async fn stage(&self, uri: &MediaUri, upload: Upload<'_>) -> Result<StagedObject, MediaError> {

@@ -10,7 +10,7 @@ use std::{future::Future, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-pub use media::{MediaError, MediaStorage, ObjectAttributes, ObjectFacts, Upload};
+pub use media::{MediaError, MediaStorage, ObjectAttributes, ObjectFacts, Piece, Upload};
 pub use table::{
     Created, FleetStore, IdempotencyKey, JobFilter, JobStore, KeyStore, LogStore,
     NotificationStore, PresetStore,

@@ -106,6 +106,18 @@ impl JobSpec {
         let outputs = self.outputs.iter().map(place);
         outputs.chain(stills).chain(captions).collect()
     }
+
+    /// Whether its source is read once and from its beginning to its end: then it can be encoded while it arrives. Options before the
+    /// input may seek in it, a second pass and a comparison read it again.
+    pub fn reads_once(&self) -> bool {
+        if self.outputs.is_empty() {
+            return matches!(&self.passes[..], [only] if only.infile_options.is_empty());
+        }
+        let mut pictures = self.outputs.iter().flat_map(|output| &output.video);
+        self.clip.is_none()
+            && self.extras.score.is_none()
+            && !pictures.any(|picture| picture.two_pass)
+    }
 }
 
 /// One FFmpeg run as the caller wrote it.

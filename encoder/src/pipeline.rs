@@ -8,7 +8,7 @@ use nommer_core::{
     job::{MOST_STREAMS, Output, Report},
     limits::MediaLimits,
     options::OptionPolicy,
-    plan::{Demuxers, Plan, ProductKind, SOURCE_FILE, plan},
+    plan::{Demuxers, Plan, ProductKind, plan},
     ports::{MediaStorage, ObjectFacts},
     probe::Probe,
     progress::{self, Line, Tracker},
@@ -20,16 +20,18 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    attempt::{Made, Observer, Steps, Stop, attempt, unless_canceled},
+    attempt::{Made, Observer, Steps, Stop, attempt},
     beside::Beside,
     child::{Patience, Pulse},
-    intake, package,
+    package,
     point::{reach, reach_at_once},
     products::Look,
     sandbox::Limits,
-    scores, steps,
+    scores,
+    source::{Arrived, may_need_a_file},
+    stream::Stream,
     tools::{Run, Tools},
-    workspace::{Workspace, fits, largest_source},
+    workspace::Workspace,
 };
 
 /// Time between the request to FFmpeg to end and its kill. Short: what it could still finish is not wanted, and a lease that ran out
@@ -110,6 +112,8 @@ pub(crate) struct Source {
     plan: Plan,
     /// What was read beside it.
     beside: Beside,
+    /// Where it comes from while it is encoded, if it is no file.
+    stream: Option<Stream>,
     /// How like it the outputs are, in the plan's order.
     scores: Mutex<Vec<f64>>,
 }
@@ -126,14 +130,23 @@ impl<M: MediaStorage> Steps for OnThisMachine<'_, M> {
     type Source = Source;
 
     async fn prepare(&self) -> Result<(Source, Report), Stop> {
-        let source = self.fetch().await?;
+        let source = self.plan().await?;
         let report = self.report(&source).await?;
         Ok((source, report))
     }
 
     async fn encode(&self, source: &Source, observer: &mut impl Observer) -> Result<(), Stop> {
         let begun = Instant::now();
-        self.encode_passes(source, begun, observer).await?;
+        let stream = source.stream.as_ref();
+        let encoded = self.encode_passes(source, stream, begun, observer).await;
+        match encoded {
+            Err(failed) if stream.is_some() && may_need_a_file(&failed) => {
+                let products = &source.plan.products;
+                self.download_instead(source.room, products).await?;
+                self.encode_passes(source, None, begun, observer).await?;
+            }
+            encoded => encoded?,
+        }
         let scores = self
             .compare(
                 (&source.plan.scores, source.plan.passes.len() + 1),
@@ -161,37 +174,16 @@ impl<M: MediaStorage> Steps for OnThisMachine<'_, M> {
 }
 
 impl<M: MediaStorage> OnThisMachine<'_, M> {
-    async fn fetch(&self) -> Result<Source, Stop> {
-        let (storage, uri) = (&self.pipeline.storage, &self.request.source);
-        let limits = &self.pipeline.limits;
+    async fn plan(&self) -> Result<Source, Stop> {
         let room = self.work.need_room(0)?;
-        let file = self.work.file(SOURCE_FILE);
-        let pinned = self.request.source_etag.as_deref();
-        let most = limits.source_bytes.min(largest_source(room));
-        let fits = |bytes| {
-            limits
-                .check_source_bytes(bytes)
-                .and_then(|()| fits(room, bytes))
-        };
-        let fetching = async {
-            let fetched = storage.fetch(uri, pinned, most, &file).await;
-            fetched.map_err(|error| intake::refused(&error, fits))
-        };
-        // What the server said, if it said anything, need not be true.
-        let fetching = unless_canceled(self.cancel, intake::bounded(fetching, &file, fits));
-        let facts = fetching.await??;
-        reach("fetched").await;
-        let demuxer = steps::sniff(&file)?;
-        let probe = steps::probe(
-            &self.pipeline.tools,
-            self.work,
-            SOURCE_FILE,
+        let Arrived {
+            facts,
             demuxer,
-            self.cancel,
-        )
-        .await?;
+            probe,
+            stream,
+        } = self.receive(room).await?;
         reach("probed").await;
-        limits.check_source(&probe)?;
+        self.pipeline.limits.check_source(&probe)?;
         self.can_compare().await?;
         let beside = self.read_beside().await?;
         let demuxers = Demuxers {
@@ -211,6 +203,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
             room,
             plan,
             beside,
+            stream,
             scores: Mutex::default(),
         })
     }
@@ -246,6 +239,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
     async fn encode_passes(
         &self,
         source: &Source,
+        stream: Option<&Stream>,
         begun: Instant,
         observer: &mut impl Observer,
     ) -> Result<(), Stop> {
@@ -291,8 +285,12 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
                 furthest = now;
                 pulse
             };
-            let encoding = self.pipeline.tools.encode(run, self.cancel, &mut on_line);
-            let (words, encoded) = encoding.await;
+            let stop = self.cancel.child_token();
+            let encoding = self.pipeline.tools.encode(run, &stop, &mut on_line);
+            let (words, encoded) = match stream {
+                Some(stream) => self.streaming(stream, source.room, encoding, &stop).await?,
+                None => encoding.await,
+            };
             observer.said(number + 1, &words.to_string());
             encoded.map_err(|error| self.cut_off(error, plan))?;
         }

@@ -1,9 +1,9 @@
 //! Storage by scheme: which adapter serves `file`, `http` and `s3` is decided by whoever wires the encoder.
 
-use std::{convert::Infallible, path::Path};
+use std::{convert::Infallible, ops::Range, path::Path};
 
 use nommer_core::{
-    ports::{MediaError, MediaStorage, ObjectFacts, Upload},
+    ports::{MediaError, MediaStorage, ObjectFacts, Piece, Upload},
     uri::{MediaUri, Scheme},
 };
 
@@ -99,6 +99,19 @@ impl<F: MediaStorage, H: MediaStorage, S: MediaStorage> MediaStorage for BySchem
             Scheme::File => self.file.fetch(uri, etag, most, to).await,
             Scheme::Http => Box::pin(self.http.fetch(uri, etag, most, to)).await,
             Scheme::S3 => Box::pin(self.s3.fetch(uri, etag, most, to)).await,
+        }
+    }
+
+    async fn read(
+        &self,
+        uri: &MediaUri,
+        etag: Option<&str>,
+        range: Range<u64>,
+    ) -> Result<Option<Piece>, MediaError> {
+        match uri.scheme() {
+            Scheme::File => self.file.read(uri, etag, range).await,
+            Scheme::Http => Box::pin(self.http.read(uri, etag, range)).await,
+            Scheme::S3 => Box::pin(self.s3.read(uri, etag, range)).await,
         }
     }
 

@@ -6,6 +6,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    ops::Range,
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
@@ -17,7 +18,7 @@ use nix::{
 use nommer_core::{
     address::NetworkRules,
     moov::Segment,
-    ports::{MediaError, MediaStorage, ObjectFacts, Upload},
+    ports::{MediaError, MediaStorage, ObjectFacts, Piece, Upload},
     uri::{MediaUri, UriRules},
 };
 use uuid::Uuid;
@@ -159,6 +160,28 @@ impl MediaStorage for FolderStorage {
         .await
     }
 
+    async fn read(
+        &self,
+        uri: &MediaUri,
+        etag: Option<&str>,
+        range: Range<u64>,
+    ) -> Result<Option<Piece>, MediaError> {
+        let (path, name) = (self.allowed(uri)?, uri.redacted());
+        let etag = etag.map(str::to_owned);
+        blocking(name.clone(), move || {
+            let (mut source, facts) = open(&path, etag.as_deref(), &name)?;
+            let mut bytes = Vec::new();
+            let read = source.seek(SeekFrom::Start(range.start)).and_then(|_at| {
+                let length = range.end - range.start;
+                (&mut source).take(length).read_to_end(&mut bytes)
+            });
+            read.map_err(explain(&name))?;
+            unchanged(&source, &facts, &name)?;
+            Ok(Some(Piece { facts, bytes }))
+        })
+        .await
+    }
+
     async fn stage(&self, uri: &MediaUri, upload: Upload<'_>) -> Result<StagedFile, MediaError> {
         let (destination, name) = (self.allowed(uri)?, uri.redacted());
         let (from, segments) = (upload.from.to_owned(), upload.segments.to_vec());
@@ -191,26 +214,40 @@ fn fetch(
     to: &Path,
     name: &str,
 ) -> Result<ObjectFacts, MediaError> {
-    let explain = explain(name);
-    if look(path).map_err(&explain)?.is_none() {
-        return Err(MediaError::NotFound(name.to_owned()));
-    }
-    let mut source = File::open(path).map_err(&explain)?;
-    let before = facts(&source.metadata().map_err(&explain)?);
-    if etag.is_some() && before.etag.as_deref() != etag {
-        return Err(MediaError::Changed(name.to_owned()));
-    }
+    let (mut source, before) = open(path, etag, name)?;
     if let Some(bytes) = before.bytes.filter(|&bytes| bytes > most) {
         let name = name.to_owned();
         return Err(MediaError::TooLarge { name, bytes });
     }
     // Between files, the standard library lets the kernel copy, or share blocks where the file system can.
-    let mut copy = File::create_new(to).map_err(&explain)?;
-    io::copy(&mut source, &mut copy).map_err(&explain)?;
-    if facts(&source.metadata().map_err(&explain)?) != before {
+    let mut copy = File::create_new(to).map_err(explain(name))?;
+    io::copy(&mut source, &mut copy).map_err(explain(name))?;
+    unchanged(&source, &before, name)?;
+    Ok(before)
+}
+
+/// Opens a file, if it is the version that is wanted.
+fn open(path: &Path, etag: Option<&str>, name: &str) -> Result<(File, ObjectFacts), MediaError> {
+    let explain = explain(name);
+    if look(path).map_err(&explain)?.is_none() {
+        return Err(MediaError::NotFound(name.to_owned()));
+    }
+    let file = File::open(path).map_err(&explain)?;
+    let found = facts(&file.metadata().map_err(&explain)?);
+    if etag.is_some() && found.etag.as_deref() != etag {
         return Err(MediaError::Changed(name.to_owned()));
     }
-    Ok(before)
+    Ok((file, found))
+}
+
+/// Checks that nobody wrote to a file while it was read.
+fn unchanged(file: &File, before: &ObjectFacts, name: &str) -> Result<(), MediaError> {
+    let now = facts(&file.metadata().map_err(explain(name))?);
+    if now == *before {
+        Ok(())
+    } else {
+        Err(MediaError::Changed(name.to_owned()))
+    }
 }
 
 fn stage(destination: PathBuf, from: &Path, segments: &[Segment]) -> io::Result<StagedFile> {

@@ -190,6 +190,7 @@ macro_rules! media_conformance {
                 the_version_that_was_looked_at_is_fetched
                 a_version_that_is_gone_is_not_fetched
                 what_is_too_large_is_not_fetched
+                ranges_are_of_one_version
                 an_output_is_invisible_until_it_is_committed
                 segments_are_joined_in_order
                 a_new_output_does_not_replace_what_came_before_it

@@ -38,3 +38,4 @@ mod s3;
 mod scale;
 mod secrets;
 mod signature;
+mod streaming;

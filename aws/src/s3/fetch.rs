@@ -3,7 +3,7 @@
 //! The first request is for the whole object, because only then does S3 answer with its checksum; of a large one, its beginning is
 //! read and the rest of the answer is let go.
 
-use std::{io::SeekFrom, path::Path};
+use std::{io::SeekFrom, ops::Range, path::Path};
 
 use aws_sdk_s3::{
     operation::get_object::GetObjectOutput, primitives::ByteStream, types::ChecksumMode,
@@ -11,7 +11,7 @@ use aws_sdk_s3::{
 use crc_fast::Digest;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use nommer_core::{
-    ports::{MediaError, ObjectFacts},
+    ports::{self, MediaError, ObjectFacts},
     uri::MediaUri,
 };
 use tokio::{
@@ -93,7 +93,71 @@ pub(super) async fn fetch(
     Ok(facts)
 }
 
+/// Reads a range. One that begins at the beginning is taken off the whole object, whose checksum then is compared if that was all.
+pub(super) async fn read(
+    clients: &Clients,
+    uri: &MediaUri,
+    etag: Option<&str>,
+    range: Range<u64>,
+) -> Result<ports::Piece, MediaError> {
+    let transfer = Transfer {
+        clients,
+        uri,
+        place: Place::of(uri)?,
+        to: Path::new(""),
+        etag: etag.map(str::to_owned),
+        expected: None,
+    };
+    let piece = Piece {
+        from: range.start,
+        bytes: range.end - range.start,
+    };
+    let answer = transfer.get((piece.from > 0).then_some(piece)).await;
+    let answer = answer.map_err(|fault| fault.explain(&transfer.place.name))?;
+    let total = match &answer.content_range {
+        Some(sent) if sent.starts_with(&format!("bytes {}-", piece.from)) => sent
+            .split_once('/')
+            .and_then(|(_, total)| total.parse().ok()),
+        None if piece.from == 0 => answer.content_length.and_then(|all| all.try_into().ok()),
+        _ => return Err(transfer.broken("S3 sent another range than was asked for")),
+    };
+    let total = total.ok_or_else(|| transfer.broken("S3 did not say how large it is"))?;
+    let facts = ObjectFacts {
+        bytes: Some(total),
+        etag: answer.e_tag.clone(),
+    };
+    let expected = Expected::of(&answer).filter(|_| total <= piece.bytes);
+    let bytes = transfer
+        .hold(answer.body, piece.bytes.min(total - piece.from.min(total)))
+        .await?;
+    if let Some(expected) = expected {
+        let mut digest = expected.digest();
+        digest.update(&bytes);
+        if !expected.matches([digest]) {
+            return Err(transfer.broken("what arrived does not have the object's checksum"));
+        }
+    }
+    Ok(ports::Piece { facts, bytes })
+}
+
 impl Transfer<'_> {
+    /// So many bytes of a body.
+    async fn hold(&self, mut body: ByteStream, wanted: u64) -> Result<Vec<u8>, MediaError> {
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let mut bytes = Vec::new();
+        while bytes.len() < wanted {
+            match body.try_next().await {
+                Ok(Some(chunk)) => {
+                    let room = wanted - bytes.len();
+                    bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                }
+                Ok(None) => return Err(self.broken("the connection ended early")),
+                Err(error) => return Err(self.broken(in_words(&error))),
+            }
+        }
+        Ok(bytes)
+    }
+
     /// Writes the whole object, of which `first` is the beginning, and compares it with its checksum.
     async fn receive(&self, first: ByteStream, bytes: u64) -> Result<(), MediaError> {
         let beginning = Piece {

@@ -1,6 +1,6 @@
 //! Storage of media: sources that are read, outputs that appear whole or not at all.
 
-use std::{collections::BTreeMap, future::Future, path::Path};
+use std::{collections::BTreeMap, future::Future, ops::Range, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,15 @@ pub struct ObjectFacts {
     pub bytes: Option<u64>,
     /// Its version tag, if the store has any.
     pub etag: Option<String>,
+}
+
+/// A range of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Facts of the whole object.
+    pub facts: ObjectFacts,
+    /// The bytes: fewer than were asked for where the object ends before.
+    pub bytes: Vec<u8>,
 }
 
 /// A file that is to be stored: its pieces in order, and what the store is told of it.
@@ -128,6 +137,17 @@ pub trait MediaStorage: Send + Sync {
         most: u64,
         to: &Path,
     ) -> impl Future<Output = Result<ObjectFacts, MediaError>> + Send;
+
+    /// A range of the object, held in memory. With `etag`, only of that version. None where the store cannot promise that ranges are
+    /// of one version: such an object can only be fetched.
+    fn read(
+        &self,
+        _uri: &MediaUri,
+        _etag: Option<&str>,
+        _range: Range<u64>,
+    ) -> impl Future<Output = Result<Option<Piece>, MediaError>> + Send {
+        async { Ok(None) }
+    }
 
     /// Brings a file to the destination's side.
     fn stage(

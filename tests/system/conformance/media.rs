@@ -100,6 +100,30 @@ pub(super) async fn what_is_too_large_is_not_fetched(world: &impl MediaWorld) {
     assert_eq!(fetch(12).await.unwrap().bytes, Some(12));
 }
 
+pub(super) async fn ranges_are_of_one_version(world: &impl MediaWorld) {
+    world.put("in", "0123456789").await;
+    let facts = stat(world, "in").await.unwrap();
+    let read = async |etag: Option<String>, range| {
+        let (storage, uri) = (world.storage(), world.uri("in"));
+        let piece = storage.read(&uri, etag.as_deref(), range).await;
+        piece.map(|piece| piece.expect("this storage serves ranges"))
+    };
+    for (range, expected) in [
+        (0..4, "0123"),
+        (0..99, "0123456789"),
+        (3..7, "3456"),
+        (8..99, "89"),
+    ] {
+        let piece = read(facts.etag.clone(), range).await.unwrap();
+        assert_eq!(piece.facts, facts);
+        assert_eq!(piece.bytes, expected.as_bytes());
+    }
+    world.put("in", "another one").await;
+    let error = read(facts.etag, 0..4).await.unwrap_err();
+    assert!(matches!(error, MediaError::Changed(_)), "{error:?}");
+    assert_eq!(read(None, 8..11).await.unwrap().bytes, b"one");
+}
+
 pub(super) async fn an_output_is_invisible_until_it_is_committed(world: &impl MediaWorld) {
     let staged = stage(world, "new/folder/out", "ours").await;
     assert_eq!(stat(world, "new/folder/out").await, None);
