@@ -202,10 +202,10 @@ pub(crate) struct DevArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EncodeArgs {
-    /// The file to encode.
+    /// What to encode: a path, or an address (http, https, s3).
     pub(crate) source: PathBuf,
 
-    /// Where the result goes. Default: beside the source, with the preset's name.
+    /// Where the result goes: a path, or an address. Default: beside the source, with the preset's name; in this folder if the source is no file.
     pub(crate) destination: Option<PathBuf>,
 
     /// The preset; see `nommer presets`.

@@ -10,6 +10,7 @@ use nommer_core::{
     options::OptionPolicy,
     presets::{self, Preset},
     progress::Progress,
+    secret::Secret,
     spec::{JobSpec, SpecRules, parse_v1},
     uri::{MediaUri, UriRules},
 };
@@ -39,7 +40,7 @@ use crate::{
 const EVERYWHERE: &str = "/";
 
 pub(crate) async fn run(args: &EncodeArgs, config: &Config, output: Output) -> Result<(), Failure> {
-    if !args.source.is_file() {
+    if !is_address(&args.source) && !args.source.is_file() {
         return Err(missing(&args.source.display().to_string()));
     }
     let destination = args
@@ -99,9 +100,21 @@ pub(crate) async fn run(args: &EncodeArgs, config: &Config, output: Output) -> R
     Ok(())
 }
 
+/// Whether it is an address rather than a path.
+fn is_address(source: &Path) -> bool {
+    source.to_string_lossy().contains("://")
+}
+
 /// `clip.mov` → `clip.web-mp4-720p.mp4`, or a folder for what is packaged.
 fn beside(source: &Path, preset: &str) -> PathBuf {
-    let stem = source.file_stem().unwrap_or_default().to_string_lossy();
+    let text = source.to_string_lossy();
+    // The query of an address may hold its key.
+    let plain = if is_address(source) {
+        Path::new(text.split('?').next().unwrap_or_default())
+    } else {
+        source
+    };
+    let stem = plain.file_stem().unwrap_or_default().to_string_lossy();
     let outputs = presets::find(preset).map(Preset::outputs);
     let container = outputs
         .iter()
@@ -114,7 +127,11 @@ fn beside(source: &Path, preset: &str) -> PathBuf {
         None => ".mp4".to_owned(),
     };
     let name = preset.replace(['/', '@'], "-");
-    source.with_file_name(format!("{stem}.{name}{ending}"))
+    let file = format!("{stem}.{name}{ending}");
+    if is_address(source) {
+        return PathBuf::from(file);
+    }
+    source.with_file_name(file)
 }
 
 fn request(args: &EncodeArgs, destination: &Path, config: &Config) -> Result<Request, Failure> {
@@ -157,8 +174,12 @@ fn request(args: &EncodeArgs, destination: &Path, config: &Config) -> Result<Req
     let checked =
         parse_v1(&body, &rules).map_err(|refused| Failure::from(refused.error).into_usage())?;
     let spec: JobSpec = checked.spec;
-    let (source, destination): (MediaUri, MediaUri) =
-        (spec.source_path.clone(), spec.dest_path.clone());
+    let whole = |uri: &MediaUri, secret: Option<Secret>| match secret {
+        Some(secret) => uri.clone().with_secret(secret),
+        None => uri.clone(),
+    };
+    let source = whole(&spec.source_path, checked.source);
+    let destination = whole(&spec.dest_path, checked.destination);
     Ok(Request {
         spec,
         source,

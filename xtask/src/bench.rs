@@ -12,6 +12,7 @@ pub(crate) mod moov;
 pub(crate) mod planner;
 mod report;
 mod spawn;
+mod stream;
 
 use std::fs;
 use std::process::Command;
@@ -52,7 +53,7 @@ struct Row {
 }
 
 /// All benchmarks.
-pub(crate) const BENCHES: [Bench; 7] = [
+pub(crate) const BENCHES: [Bench; 8] = [
     Bench {
         name: "spawn",
         run: |workspace| spawn::run(workspace).map(|rows| report::table(&rows)),
@@ -64,6 +65,10 @@ pub(crate) const BENCHES: [Bench; 7] = [
     Bench {
         name: "ladder",
         run: |workspace| ladder::run(workspace).map(|rows| report::table(&rows)),
+    },
+    Bench {
+        name: "stream",
+        run: |workspace| stream::run(workspace).map(|rows| report::table(&rows)),
     },
     Bench {
         name: "moov",
