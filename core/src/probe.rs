@@ -64,6 +64,8 @@ pub struct Stream {
     pub sideways: bool,
     /// Whether each frame holds two fields.
     pub interlaced: bool,
+    /// Frames a second, on average, if it says.
+    pub frame_rate: Option<f64>,
     /// FFmpeg's name of its transfer characteristic.
     pub transfer: Option<String>,
     /// Channels of sound.
@@ -166,6 +168,7 @@ struct RawStream {
     duration: Option<String>,
     sample_aspect_ratio: Option<String>,
     field_order: Option<String>,
+    avg_frame_rate: Option<String>,
     color_transfer: Option<String>,
     channels: Option<u32>,
     #[serde(default)]
@@ -204,6 +207,7 @@ impl RawStream {
             pixel_aspect: self.sample_aspect_ratio.as_deref().and_then(ratio),
             sideways: self.side_data_list.iter().any(quarter),
             interlaced: matches!(field_order, Some("tt" | "bb" | "tb" | "bt")),
+            frame_rate: self.avg_frame_rate.as_deref().and_then(rate),
             transfer: self.color_transfer,
             channels: self.channels,
             codec: self.codec_name,
@@ -219,6 +223,13 @@ fn ratio(text: &str) -> Option<(u32, u32)> {
     let (left, right) = text.split_once(':')?;
     let ratio = (left.parse().ok()?, right.parse().ok()?);
     (ratio.0 > 0 && ratio.1 > 0).then_some(ratio)
+}
+
+/// `30000/1001`, unless it is nothing or absurd.
+fn rate(text: &str) -> Option<f64> {
+    let (frames, seconds) = text.split_once('/')?;
+    let rate = frames.parse::<f64>().ok()? / seconds.parse::<f64>().ok()?;
+    (rate > 0.0 && rate <= 1_000.0).then_some(rate)
 }
 
 fn seconds(text: Option<&str>) -> Option<Duration> {
@@ -249,6 +260,14 @@ mod tests {
         let probe = Probe::parse(json).unwrap();
         assert_eq!(probe.video(), None);
         assert_eq!(probe.duration, Some(Duration::from_millis(3_500)));
+    }
+
+    #[test]
+    fn a_frame_rate_that_is_none_is_not_taken() {
+        assert_eq!(rate("25/1"), Some(25.0));
+        for text in ["0/0", "1/0", "-25/1", "25", "NaN/1", "90000/1"] {
+            assert_eq!(rate(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -116,7 +116,10 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
                 return self.look_at(all.facts).await.map(Some);
             }
             Ok(Some(Beginning::Part(head))) => head,
-            Ok(None) | Err(_) => return Ok(None),
+            Ok(None) | Err(MediaError::Unusable(_)) => return Ok(None),
+            // Some web servers cut off what they are not used to.
+            Err(MediaError::Unavailable { .. }) if uri.scheme() == Scheme::Http => return Ok(None),
+            Err(error) => return Err(intake::refused(&error, |_| Ok(())).into()),
         };
         let bytes = head.facts.bytes.unwrap_or(0);
         self.pipeline.limits.check_source_bytes(bytes)?;

@@ -66,8 +66,7 @@ pub(crate) async fn beginning<M: MediaStorage>(
     uri: &MediaUri,
     etag: Option<&str>,
 ) -> Result<Option<Beginning>, MediaError> {
-    let range = 0..piece_bytes(uri);
-    let head = try_to_read(storage, uri, etag, &range).await?;
+    let head = storage.read(uri, etag, 0..piece_bytes(uri)).await?;
     Ok(head.and_then(|head| {
         let (bytes, _) = (head.facts.bytes?, head.facts.etag.as_ref()?);
         Some(if bytes == head.bytes.len() as u64 {

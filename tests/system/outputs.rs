@@ -177,12 +177,12 @@ fn several_files_come_from_one_decode_and_land_under_their_names() {
 }
 
 /// A ladder of nine seconds in 1280x720, and its job.
-fn ladder(system: &System) -> (PathBuf, Value) {
+fn ladder(system: &System, video: &Value) -> (PathBuf, Value) {
     let source = system.path("in.mov");
     make_clip(&source, 9, "1280x720");
     let place = folder(system, "stream");
     let output = json!({"name": "stream", "container": "cmaf",
-        "ladder": ["1080p", "720p", "360p"], "video": {"speed": "ultrafast"}});
+        "ladder": ["1080p", "720p", "360p"], "video": video});
     let job = submit(system, &source, &place, &json!({"outputs": [output]}));
     (place, job)
 }
@@ -190,7 +190,7 @@ fn ladder(system: &System) -> (PathBuf, Value) {
 #[test]
 fn a_ladder_is_packaged_once_for_hls_and_dash() {
     let system = System::start();
-    let (place, job) = ladder(&system);
+    let (place, job) = ladder(&system, &json!({"speed": "ultrafast"}));
     let output = &job["outputs"][0];
     let renditions = output["renditions"].as_array().unwrap().iter();
     let heights: Vec<_> = renditions.map(|one| one["height"].as_u64()).collect();
@@ -227,8 +227,20 @@ fn a_ladder_is_packaged_once_for_hls_and_dash() {
 
 #[test]
 fn every_rendition_has_its_keyframes_where_segments_begin() {
+    every_rendition_has_its_keyframes(&json!({"speed": "ultrafast"}), "avc1.");
+}
+
+#[test]
+fn a_ladder_can_be_av1() {
+    every_rendition_has_its_keyframes(&json!({"codec": "av1", "speed": "10"}), "av01.");
+}
+
+fn every_rendition_has_its_keyframes(video: &Value, codec: &str) {
     let system = System::start();
-    let (place, job) = ladder(&system);
+    let (place, job) = ladder(&system, video);
+    let codec = format!("CODECS=\"{codec}");
+    let master = fs::read_to_string(place.join("master.m3u8")).unwrap();
+    assert!(master.contains(&codec), "{master}");
     for manifest in ["master.m3u8", "manifest.mpd"] {
         let found = seconds(&probe(&place.join(manifest)));
         assert!((found - 9.0).abs() < 0.05, "{manifest}: {found}");

@@ -149,7 +149,7 @@ impl Container {
             Self::Webm => &[Vp9, Av1, Copy],
             Self::Mkv => &[H264, H265, Av1, Vp9, Prores, Copy],
             Self::Gif => &[Gif],
-            Self::Hls | Self::Dash | Self::Cmaf => &[H264, H265],
+            Self::Hls | Self::Dash | Self::Cmaf => &[H264, H265, Av1],
             Self::M4a | Self::Mp3 | Self::Opus => &[],
         }
     }

@@ -10,6 +10,9 @@ use crate::{
 /// Sound of more channels than this is mixed down unless it is asked for: few players take more.
 const USUAL_CHANNELS: u32 = 2;
 
+/// Frames a second of a source that does not say.
+const USUAL_RATE: f64 = 25.0;
+
 /// Which part of an encode a command line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -83,7 +86,10 @@ pub(super) fn video(spec: &VideoSpec, slot: Slot<'_>, source: &Stream, turn: Tur
         VideoCodec::Gif | VideoCodec::Copy => {}
     }
     rate(&mut options, spec, slot.container);
-    keyframes(&mut options, spec, slot, turn);
+    if slot.container.packaged() {
+        segments(&mut options, spec, source);
+    }
+    statistics(&mut options, spec, slot, turn);
     options.args
 }
 
@@ -110,43 +116,45 @@ fn rate(options: &mut Options<'_>, spec: &VideoSpec, container: Container) {
     }
 }
 
-/// Where keyframes are, and where the analysis is kept.
-fn keyframes(options: &mut Options<'_>, spec: &VideoSpec, slot: Slot<'_>, turn: Turn) {
-    let fixed = slot.container.packaged();
-    if fixed {
-        options.set(
-            "force_key_frames",
-            format!("expr:gte(t,n_forced*{KEYFRAME_SECONDS})"),
-        );
+/// Keyframes where segments may begin.
+fn segments(options: &mut Options<'_>, spec: &VideoSpec, source: &Stream) {
+    if spec.codec == VideoCodec::Av1 {
+        // SVT-AV1 counts frames and takes no times: the nearest number of frames, the same for all renditions.
+        let rate = spec.fps.or(source.frame_rate).unwrap_or(USUAL_RATE);
+        let frames = (rate * f64::from(KEYFRAME_SECONDS)).round().max(1.0);
+        options.set("g", frames);
+        return;
     }
+    options.set(
+        "force_key_frames",
+        format!("expr:gte(t,n_forced*{KEYFRAME_SECONDS})"),
+    );
+    if spec.codec == VideoCodec::H264 {
+        options.set("sc_threshold", 0);
+    }
+}
+
+/// Where the analysis is kept, and what only `x265-params` can say.
+fn statistics(options: &mut Options<'_>, spec: &VideoSpec, slot: Slot<'_>, turn: Turn) {
     let pass = match turn {
         Turn::Only => None,
         Turn::First => Some(1),
         Turn::Second => Some(2),
     };
-    match spec.codec {
-        VideoCodec::H264 => {
-            if fixed {
-                options.set("sc_threshold", 0);
-            }
-            if let Some(pass) = pass {
-                options.set("pass", pass);
-                options.set("x264-params", format!("stats={}", slot.statistics));
-            }
+    match (spec.codec, pass) {
+        (VideoCodec::H264, Some(pass)) => {
+            options.set("pass", pass);
+            options.set("x264-params", format!("stats={}", slot.statistics));
         }
-        VideoCodec::H265 => {
+        (VideoCodec::H265, pass) => {
             let mut params = vec!["log-level=error".to_owned()];
-            if fixed {
+            if slot.container.packaged() {
                 params.push("scenecut=0:open-gop=0".to_owned());
             }
             params.extend(pass.map(|pass| format!("pass={pass}:stats={}", slot.statistics)));
             options.set("x265-params", params.join(":"));
         }
-        VideoCodec::Av1
-        | VideoCodec::Vp9
-        | VideoCodec::Prores
-        | VideoCodec::Gif
-        | VideoCodec::Copy => {}
+        _ => {}
     }
 }
 
