@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use nommer_aws::{S3Options, S3Storage};
 use nommer_core::{
     address::NetworkRules,
+    error::Warning,
     job::{Report, StateName},
     options::OptionPolicy,
     presets::{self, Preset},
@@ -198,6 +199,13 @@ struct Foreground {
 }
 
 impl Foreground {
+    fn tell(&self, warnings: &[Warning]) {
+        for warning in warnings {
+            self.output
+                .note(format!("warning: {} ({})", warning.detail, warning.code));
+        }
+    }
+
     fn show(&mut self, progress: Option<&Progress>) {
         self.bar.show(self.state, 1, progress);
     }
@@ -205,10 +213,7 @@ impl Foreground {
 
 impl Observer for Foreground {
     async fn encoding(&mut self, report: Report) -> Result<(), Stop> {
-        for warning in &report.warnings {
-            self.output
-                .note(format!("warning: {} ({})", warning.detail, warning.code));
-        }
+        self.tell(&report.warnings);
         self.report = report;
         self.state = StateName::Encoding;
         self.show(None);
@@ -221,7 +226,9 @@ impl Observer for Foreground {
 
     fn said(&mut self, _pass: usize, _words: &str) {}
 
-    async fn uploading(&mut self) -> Result<(), Stop> {
+    async fn uploading(&mut self, warnings: Vec<Warning>) -> Result<(), Stop> {
+        self.tell(&warnings);
+        self.report.warnings.extend(warnings);
         self.state = StateName::Uploading;
         self.show(None);
         Ok(())

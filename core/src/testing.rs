@@ -90,6 +90,7 @@ pub(crate) fn job_at(stage: &str, by: &str) -> Job {
             "uploading",
             Event::Upload {
                 token: token.clone(),
+                warnings: Vec::new(),
             },
         ),
         (

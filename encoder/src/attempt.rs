@@ -6,7 +6,7 @@
 use std::{future::Future, path::PathBuf};
 
 use nommer_core::{
-    error::{Code, JobError},
+    error::{Code, JobError, Warning},
     job::{Output, Report},
     moov::Segment,
     ports::{MediaStorage, ObjectAttributes},
@@ -43,8 +43,11 @@ pub trait Observer: Send {
     /// What FFmpeg said in a run that ended, well or badly.
     fn said(&mut self, pass: usize, words: &str);
 
-    /// FFmpeg is done and the output is being staged.
-    fn uploading(&mut self) -> impl Future<Output = Result<(), Stop>> + Send;
+    /// FFmpeg is done, with this to say of the source, and the output is being staged.
+    fn uploading(
+        &mut self,
+        warnings: Vec<Warning>,
+    ) -> impl Future<Output = Result<(), Stop>> + Send;
 
     /// The output is about to become visible.
     fn publishing(&mut self) -> impl Future<Output = Result<(), Stop>> + Send;
@@ -58,12 +61,12 @@ pub trait Steps: Sync {
     /// Fetches the source, looks at it and plans.
     fn prepare(&self) -> impl Future<Output = Result<(Self::Source, Report), Stop>> + Send;
 
-    /// Makes the output, in a file of this machine.
+    /// Makes the output, in a file of this machine. Gives what was found on the way.
     fn encode(
         &self,
         source: &Self::Source,
         observer: &mut impl Observer,
-    ) -> impl Future<Output = Result<(), Stop>> + Send;
+    ) -> impl Future<Output = Result<Vec<Warning>, Stop>> + Send;
 
     /// Looks at what was made.
     fn look(&self, source: &Self::Source) -> impl Future<Output = Result<Vec<Made>, Stop>> + Send;
@@ -111,9 +114,9 @@ pub async fn attempt<M: MediaStorage, S: Steps>(
     reach("prepared").await;
     observer.encoding(report).await?;
     reach("encoding").await;
-    steps.encode(&source, observer).await?;
+    let warnings = steps.encode(&source, observer).await?;
     reach("encoded").await;
-    observer.uploading().await?;
+    observer.uploading(warnings).await?;
     reach("uploading").await;
     let made = steps.look(&source).await?;
     reach("made").await;

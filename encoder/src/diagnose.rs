@@ -3,7 +3,7 @@
 //! FFmpeg's exit code says nothing, so its words are read. What they quote may come from the media; it is cut short and shown, never
 //! acted on.
 
-use nommer_core::error::{Code, JobError};
+use nommer_core::error::{Code, JobError, Warning};
 
 use crate::child::{Finished, Outcome, SpawnError, Tail};
 
@@ -109,6 +109,29 @@ pub fn diagnose(finished: &Finished) -> JobError {
     }
 }
 
+/// What FFmpeg says of media that it can decode in part only, in version 5 and later.
+const DAMAGE: [&str; 6] = [
+    "corrupt decoded frame",
+    "error while decoding",
+    "Error while decoding",
+    "Error submitting packet to decoder",
+    "corrupt input packet",
+    "partial file",
+];
+
+/// Damage that a run found in its source and concealed: it calls that success.
+pub(crate) fn damage(words: &Tail) -> Option<Warning> {
+    let mut lines = words.lines();
+    let line = lines.find(|line| DAMAGE.iter().any(|damage| line.contains(damage)))?;
+    let line: String = plain(line).chars().take(MESSAGE).collect();
+    Some(Warning::new(
+        "source_damaged",
+        format!(
+            "parts of the source could not be decoded, and what is missing was made up; look at the output before it is used. The first of FFmpeg's complaints: {line}"
+        ),
+    ))
+}
+
 fn from_words(stderr: &Tail) -> JobError {
     let lines: Vec<String> = stderr
         .lines()
@@ -180,6 +203,9 @@ fn hint(lines: &[String]) -> Option<&'static str> {
     }
     if said("moov atom not found") {
         return Some("the source has no index: its recording or its upload was cut off");
+    }
+    if said("rror while decoding") || said("Error submitting packet to decoder") {
+        return Some("the source is damaged, or it is encrypted");
     }
     None
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nommer_core::{
     commit::{Committed, Seen},
-    error::{Code, JobError},
+    error::{Code, JobError, Warning},
     job::{Event, Report},
     lease::LeaseToken,
     log,
@@ -76,11 +76,9 @@ impl<B: Backend, R: Runner, C: Clock> Observer for Leased<'_, B, R, C> {
         log::add(&mut self.log, pass, words);
     }
 
-    async fn uploading(&mut self) -> Result<(), Stop> {
-        self.step(Event::Upload {
-            token: self.token.clone(),
-        })
-        .await
+    async fn uploading(&mut self, warnings: Vec<Warning>) -> Result<(), Stop> {
+        let token = self.token.clone();
+        self.step(Event::Upload { token, warnings }).await
     }
 
     async fn publishing(&mut self) -> Result<(), Stop> {

@@ -4,7 +4,7 @@
 use std::{sync::Mutex, time::Duration};
 
 use nommer_core::{
-    error::{Code, JobError},
+    error::{Code, JobError, Warning},
     job::{MOST_STREAMS, Output, Report},
     limits::MediaLimits,
     options::OptionPolicy,
@@ -23,6 +23,7 @@ use crate::{
     attempt::{Made, Observer, Steps, Stop, attempt},
     beside::Beside,
     child::{Patience, Pulse},
+    diagnose::damage,
     package,
     point::{reach, reach_at_once},
     products::Look,
@@ -135,18 +136,22 @@ impl<M: MediaStorage> Steps for OnThisMachine<'_, M> {
         Ok((source, report))
     }
 
-    async fn encode(&self, source: &Source, observer: &mut impl Observer) -> Result<(), Stop> {
+    async fn encode(
+        &self,
+        source: &Source,
+        observer: &mut impl Observer,
+    ) -> Result<Vec<Warning>, Stop> {
         let begun = Instant::now();
         let stream = source.stream.as_ref();
         let encoded = self.encode_passes(source, stream, begun, observer).await;
-        match encoded {
+        let damage = match encoded {
             Err(failed) if stream.is_some() && may_need_a_file(&failed) => {
                 let products = &source.plan.products;
                 self.download_instead(source.room, products).await?;
-                self.encode_passes(source, None, begun, observer).await?;
+                self.encode_passes(source, None, begun, observer).await?
             }
             encoded => encoded?,
-        }
+        };
         let scores = self
             .compare(
                 (&source.plan.scores, source.plan.passes.len() + 1),
@@ -155,7 +160,7 @@ impl<M: MediaStorage> Steps for OnThisMachine<'_, M> {
             )
             .await?;
         *source.scores.lock().expect("no holder panics") = scores;
-        Ok(())
+        Ok(damage.into_iter().collect())
     }
 
     async fn look(&self, source: &Source) -> Result<Vec<Made>, Stop> {
@@ -236,13 +241,14 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
         })
     }
 
+    /// Runs all passes. Gives what they found of damage in the source.
     async fn encode_passes(
         &self,
         source: &Source,
         stream: Option<&Stream>,
         begun: Instant,
         observer: &mut impl Observer,
-    ) -> Result<(), Stop> {
+    ) -> Result<Option<Warning>, Stop> {
         let plan = &source.plan;
         let weights = plan.passes.iter().map(|pass| pass.weight).collect();
         let mut tracker = Tracker::new(weights, plan.duration);
@@ -254,6 +260,7 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
                 package::prepare(&self.work.file(&product.file), &self.request.parts)?;
             }
         }
+        let mut found = None;
         for (number, pass) in plan.passes.iter().enumerate() {
             if number > 0 {
                 reach("between_passes").await;
@@ -293,8 +300,9 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
             };
             observer.said(number + 1, &words.to_string());
             encoded.map_err(|error| self.cut_off(error, plan))?;
+            found = found.or_else(|| damage(&words));
         }
-        Ok(())
+        Ok(found)
     }
 
     /// How long an FFmpeg run may take, of runs that together began then.

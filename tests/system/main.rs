@@ -8,6 +8,7 @@ mod harness;
 
 mod address;
 mod bad_input;
+mod bad_media;
 mod batch;
 mod boot;
 mod cli;

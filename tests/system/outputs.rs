@@ -380,6 +380,11 @@ fn what_cannot_be_made_is_refused_before_anything_runs() {
             body("a.mp4", json!({"preset": "web-mp4-720p@1"})),
             "/preset",
         ),
+        (body("a.webm", json!({"outputs": [{}]})), "/dest_path"),
+        (
+            body("a.mp3", json!({"preset": "web-mp4-720p"})),
+            "/dest_path",
+        ),
         (
             body("data/", json!({"outputs": [{"path": "secret.key"}]})),
             "/dest_path",

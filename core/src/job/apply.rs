@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{Applied, Denied, Effect, Event, Job, JobState, Output, Report, Stage};
 use crate::{
-    error::{Code, JobError},
+    error::{Code, JobError, Warning},
     id::InstanceId,
     lease::{Lease, LeaseToken, elapsed, later},
     notify::Notification,
@@ -55,7 +55,7 @@ impl Job {
                 progress,
             } => self.beat(&token, lease, progress, now),
             Event::Encode { token, report } => self.encode(&token, *report, now),
-            Event::Upload { token } => self.advance(&token, Stage::Encoding, Stage::Uploading, now),
+            Event::Upload { token, warnings } => self.upload(&token, warnings, now),
             Event::Publish { token, lease } => self.publish(&token, lease, now),
             Event::Finish { token, outputs } => self.finish(&token, outputs, now),
             Event::Fail { token, error } => self.fail(&token, error, now),
@@ -293,6 +293,14 @@ impl Job {
     }
 
     /// One step forward. A step that was made already is a duplicate.
+    fn upload(&mut self, token: &LeaseToken, warnings: Vec<Warning>, now: Timestamp) -> Applied {
+        let applied = self.advance(token, Stage::Encoding, Stage::Uploading, now);
+        if matches!(applied, Applied::Changed(_)) {
+            self.report.warnings.extend(warnings);
+        }
+        applied
+    }
+
     fn advance(&mut self, token: &LeaseToken, from: Stage, to: Stage, now: Timestamp) -> Applied {
         match self.held(token) {
             Err(denied) => Applied::Denied(denied),

@@ -6,7 +6,11 @@ use jiff::Timestamp;
 
 use super::{Output, Report, StateName};
 use crate::{
-    error::JobError, id::InstanceId, lease::LeaseToken, notify::Notification, progress::Progress,
+    error::{JobError, Warning},
+    id::InstanceId,
+    lease::LeaseToken,
+    notify::Notification,
+    progress::Progress,
 };
 
 /// Something that happened, or that somebody wants to happen.
@@ -43,6 +47,8 @@ pub enum Event {
     Upload {
         /// Proof.
         token: LeaseToken,
+        /// What it had to say of the source.
+        warnings: Vec<Warning>,
     },
     /// The output is about to become visible: the last moment at which the right to do so is checked. Extends the lease.
     Publish {

@@ -89,6 +89,7 @@ fn events(job: &Job) -> Vec<(&'static str, Event, Timestamp)> {
             "upload",
             Event::Upload {
                 token: valid.clone(),
+                warnings: Vec::new(),
             },
             at(1),
         ),

@@ -109,6 +109,28 @@ impl Container {
         found.map_or("bin", |(word, _)| word)
     }
 
+    /// Extensions that promise it, the usual first; none of what is a folder.
+    pub(crate) fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Self::Mp4 => &["mp4", "m4v", "mov"],
+            Self::Mov => &["mov", "qt"],
+            Self::Webm => &["webm"],
+            Self::Mkv => &["mkv", "mka"],
+            Self::M4a => &["m4a", "m4b", "mp4"],
+            Self::Mp3 => &["mp3"],
+            Self::Opus => &["opus", "ogg", "oga"],
+            Self::Gif => &["gif"],
+            Self::Hls | Self::Dash | Self::Cmaf => &[],
+        }
+    }
+
+    /// The container that an extension promises first of all.
+    pub(crate) fn of_extension(extension: &str) -> Option<Self> {
+        let all = Self::WORDS.iter().map(|(_, container)| *container);
+        let mut promised = all.filter(|container| container.extensions().contains(&extension));
+        promised.next()
+    }
+
     /// FFmpeg's muxer for a file of it.
     pub(crate) fn muxer(self) -> &'static str {
         match self {

@@ -8,6 +8,7 @@ use crate::{
     nearest::nearest,
     notify::{NotifyFormat, NotifyTarget},
     options::{OptionError, Pair, Side, check_options},
+    output::Container,
     secret::Secret,
     uri::{MediaUri, NotifyUrl, UriError},
 };
@@ -108,7 +109,11 @@ pub(super) fn destination_of(
         let file = matches!(outputs, [output] if !output.container.packaged());
         let lonely = file && asked.thumbnails.is_none() && asked.extras.sidecars().next().is_none();
         if outputs.is_empty() || lonely {
-            return destination(text, rules);
+            let (place, secret) = destination(text, rules)?;
+            if let [output] = outputs {
+                fits_name(output.container, &place)?;
+            }
+            return Ok((place, secret));
         }
         let message =
             "dest_path must be a folder and end in `/`: there is more than one file to write";
@@ -122,6 +127,24 @@ pub(super) fn destination_of(
     MediaUri::parse_folder(text, &rules.uris)
         .map(MediaUri::split_secret)
         .map_err(refuse)
+}
+
+/// Refuses a name that promises another container. Names that promise nothing are let in.
+fn fits_name(container: Container, place: &MediaUri) -> Result<(), SpecError> {
+    let extension = place.extension().unwrap_or_default().to_lowercase();
+    let own = container.extensions().contains(&extension.as_str());
+    let Some(other) = Container::of_extension(&extension).filter(|_| !own) else {
+        return Ok(());
+    };
+    let (own, other) = (container.extension(), other.extension());
+    let message =
+        format!("dest_path: its name ends in .{extension}, and the output's container is {own}");
+    let hint = format!("name the file .{own}, or ask for \"container\": \"{other}\"");
+    let refused = SpecError::invalid("/dest_path", message);
+    Err(SpecError {
+        error: refused.error.with_hint(hint),
+        ..refused
+    })
 }
 
 /// Every output lies where files are served, and none is the source.

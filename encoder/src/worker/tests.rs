@@ -32,7 +32,7 @@ impl Runner for Failing {
         observer
             .encoding(nommer_core::job::Report::default())
             .await?;
-        observer.uploading().await?;
+        observer.uploading(Vec::new()).await?;
         Err(JobError::new(self.0, "no").into())
     }
 }
@@ -169,7 +169,7 @@ impl Runner for Long {
             SystemClock.sleep(Duration::from_millis(500)).await;
             observer.progress(progress(begun.elapsed()));
         }
-        observer.uploading().await?;
+        observer.uploading(Vec::new()).await?;
         observer.publishing().await?;
         Ok(Vec::new())
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use nommer_core::{
-    error::{Code, JobError},
+    error::{Code, JobError, Warning},
     job::{Output, Report},
     ports::{MediaError, MediaStorage, ObjectAttributes, ObjectFacts, StoreError, Upload},
     progress::Progress,
@@ -217,7 +217,11 @@ impl Steps for SimSteps<'_> {
         }
     }
 
-    async fn encode(&self, _source: &(), observer: &mut impl Observer) -> Result<(), Stop> {
+    async fn encode(
+        &self,
+        _source: &(),
+        observer: &mut impl Observer,
+    ) -> Result<Vec<Warning>, Stop> {
         let world = &self.clock.0.world;
         oracle::encodes(world, self.name);
         for part in 0..world.between(1, 4) {
@@ -235,7 +239,7 @@ impl Steps for SimSteps<'_> {
                 eta_seconds: None,
             });
         }
-        Ok(())
+        Ok(Vec::new())
     }
 
     async fn look(&self, _source: &()) -> Result<Vec<Made>, Stop> {

@@ -299,7 +299,13 @@ fn written(step: Step, token: LeaseToken) -> (Event, Option<Step>) {
             let report = Box::new(Report::default());
             (Event::Encode { token, report }, Some(Step::Encoding))
         }
-        Step::Encoding => (Event::Upload { token }, Some(Step::Uploading)),
+        Step::Encoding => (
+            Event::Upload {
+                token,
+                warnings: Vec::new(),
+            },
+            Some(Step::Uploading),
+        ),
         Step::Uploading | Step::Publishing => {
             let lease = LEASE;
             (Event::Publish { token, lease }, Some(Step::Publishing))
