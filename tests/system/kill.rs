@@ -9,11 +9,11 @@ use std::{
     sync::Mutex,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::{
-    System, boxes, children_named, decodes, documented_job, eventually, make_clip,
+    System, boxes, children_named, decodes, documented_job, eventually, file_url, files, make_clip,
 };
 
 /// All points, in their order.
@@ -241,4 +241,30 @@ fn a_full_disk_leaves_no_half_output() {
 #[ignore = "part of the kill matrix: cargo test -p nommer-tests -- --ignored kill"]
 fn a_full_disk_leaves_no_half_output_anywhere() {
     strike(&POINTS, fill_the_disk);
+}
+
+#[test]
+fn an_encoder_that_is_killed_between_segments_leaves_no_ladder_that_is_half() {
+    let hold = Hold::at("in_segments");
+    let (name, value) = hold.variable();
+    let system = System::start_with(&[(name, value.as_str())]);
+    let (source, place) = (system.path("in.mp4"), system.path("out/"));
+    make_clip(&source, 5, "320x180");
+    let id = system.submit(
+        &json!({"source_path": file_url(&source), "dest_path": file_url(&place),
+        "outputs": [{"name": "film", "container": "cmaf", "ladder": ["180p", "90p"], "video": {"speed": "ultrafast"}}]}),
+    );
+    let pid = hold.reached();
+    let master = place.join("master.m3u8");
+    assert!(!master.exists(), "visible before its segments");
+    signal("-KILL", &pid);
+    let job = system.finished(&id);
+    assert_eq!(job["attempts"], 2, "{job:#}");
+    assert!(decodes(&master));
+    let bytes: u64 = files(&place)
+        .iter()
+        .map(|name| fs::metadata(place.join(name)).unwrap().len())
+        .sum();
+    assert_eq!(job["outputs"][0]["bytes"], bytes, "{:?}", files(&place));
+    system.assert_clean();
 }
