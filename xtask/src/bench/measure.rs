@@ -28,7 +28,7 @@ pub(crate) struct Measurement {
     pub(super) cpu: Duration,
     /// Resident memory at its peak, in bytes.
     pub(super) peak_bytes: u64,
-    /// Bytes handed to `write` and its kin, whether or not they reached a disk.
+    /// Bytes written to files on a disk; what goes through pipes and sockets is none of them.
     pub(super) written_bytes: u64,
 }
 
@@ -105,14 +105,17 @@ fn duration(time: TimeVal) -> Result<Duration> {
     Ok(Duration::from_secs(seconds) + Duration::from_micros(micros))
 }
 
-/// Bytes written by this process and by the children it has waited for: `wchar` in proc(5).
+/// Bytes written to disks by this process and by the children it has waited for: `write_bytes` in proc(5). They count when a page of a
+/// file is first changed in memory, and in memory alone there are no disks: on tmpfs it is nothing.
 fn written_bytes() -> Result<u64> {
     let io =
         fs::read_to_string("/proc/self/io").context("read /proc/self/io, which only Linux has")?;
-    let count = io.lines().find_map(|line| line.strip_prefix("wchar: "));
+    let count = io
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes: "));
     count
         .and_then(|count| count.parse().ok())
-        .context("find wchar in /proc/self/io")
+        .context("find write_bytes in /proc/self/io")
 }
 
 /// The median of each quantity on its own; the upper one of two.
@@ -182,10 +185,18 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn written_bytes_of_a_child_are_counted() {
-        // Children of tests that run at the same time are on the same account; they write little.
-        let script = "head -c 100000 /dev/zero > /dev/null";
-        let cost = run(&["sh", "-c", script].map(OsString::from)).unwrap();
-        assert!((100_000..200_000).contains(&cost.written_bytes), "{cost:?}");
+        // Beside the tests' own program, which lies on a disk. Children of tests that run at the same time are on the same account; they
+        // write little.
+        let file = env::current_exe().unwrap().with_extension("written");
+        let script = format!(
+            "head -c 1000000 /dev/zero > '{0}' && head -c 9000000 /dev/zero | cat > /dev/null && rm '{0}'",
+            file.display()
+        );
+        let cost = run(&["sh", "-c", &script].map(OsString::from)).unwrap();
+        assert!(
+            (1_000_000..2_000_000).contains(&cost.written_bytes),
+            "{cost:?}"
+        );
         assert!(cost.peak_bytes > 0 && cost.cpu > Duration::ZERO, "{cost:?}");
     }
 
