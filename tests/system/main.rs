@@ -12,6 +12,7 @@ mod bad_media;
 mod batch;
 mod boot;
 mod cli;
+mod clients;
 mod conformance;
 mod deploy;
 mod durability;
