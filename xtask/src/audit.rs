@@ -40,6 +40,8 @@ pub(crate) fn advisories(workspace: &Workspace) -> Result<()> {
 
 fn deny(workspace: &Workspace, checks: &[&str]) -> Result<()> {
     tools::ensure(workspace)?;
+    // It looks at what other systems than this one would need, too; a build here has not brought those.
+    process::run(&mut workspace.cargo(["fetch", "--locked"]))?;
     let mut command = workspace.cargo(["deny", "--offline", "--all-features", "check"]);
     process::run(command.args(checks).env("PATH", tools::path(workspace)?))
 }
