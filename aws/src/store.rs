@@ -3,6 +3,7 @@
 //! | item | `pk` | `sk` | `gsi1pk` / `gsi1sk` | `gsi2pk` / `gsi2sk` |
 //! |---|---|---|---|---|
 //! | job | `JOB#id` | `JOB` | `UNFINISHED` or the state / id | `JOBS` / id |
+//! | probe | `JOB#id` | `JOB` | while unfinished: `UNFINISHED` / id | |
 //! | its external id | `JOB#id` | `EXTERNAL` | | `EXTERNAL#value` / id |
 //! | its owner | `JOB#id` | `OWNER` | | `OWNER#key` / id |
 //! | notification | `JOB#id` | `NOTIFICATION#sequence` | while due: `DUE` / time | |

@@ -109,6 +109,17 @@ pub(crate) enum Command {
     )]
     Estimate(EstimateArgs),
 
+    /// Tell what a source holds: container, length, streams.
+    ///
+    /// It is looked at here, without a server. With --stack or --api an encoder of that system looks.
+    #[command(
+        after_help = "Examples:\n  nommer probe clip.mov\n  nommer probe https://example.com/clip.mov --json\n  nommer --stack media-nommer probe s3://in/clip.mov"
+    )]
+    Probe {
+        /// A path, or an address (http, https, s3).
+        source: String,
+    },
+
     /// List the presets that come with the system; look after those of your own.
     #[command(
         after_help = "Examples:\n  nommer presets\n  nommer presets add house --file house.json --description 'What we publish'\n  nommer submit in.mov out/ --preset house"

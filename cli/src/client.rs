@@ -9,7 +9,7 @@ use nommer_aws::{ApiSigner, load_config};
 use nommer_core::{
     api::{
         BulkView, DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page,
-        PresetView, Problem,
+        PresetView, ProbeView, Problem,
     },
     job::StateName,
     secret::Secret,
@@ -128,6 +128,17 @@ impl Client {
             Ok(problem) => Err(problem.into()),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Asks for a look at a source.
+    pub(crate) async fn probe(&self, body: &Value) -> Result<ProbeView, Failure> {
+        self.json(self.http.post(self.url("/v1/probes")).json(body))
+            .await
+    }
+
+    pub(crate) async fn probe_state(&self, id: &str) -> Result<ProbeView, Failure> {
+        let path = format!("/v1/probes/{}", segment(id));
+        self.json(self.http.get(self.url(&path))).await
     }
 
     /// A job, unless the system cannot be reached or cannot answer now.

@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// The user's own files: whatever the user may read and write, the command may.
-const EVERYWHERE: &str = "/";
+pub(crate) const EVERYWHERE: &str = "/";
 
 pub(crate) async fn run(args: &EncodeArgs, config: &Config, output: Output) -> Result<(), Failure> {
     if !is_address(&args.source) && !args.source.is_file() {
@@ -180,7 +180,8 @@ fn request(args: &EncodeArgs, destination: &Path, config: &Config) -> Result<Req
         None => uri.clone(),
     };
     let source = whole(&spec.source_path, checked.source);
-    let destination = whole(&spec.dest_path, checked.destination);
+    let destination = spec.dest_path.as_ref();
+    let destination = destination.map(|place| whole(place, checked.destination));
     Ok(Request {
         spec,
         source,

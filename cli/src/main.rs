@@ -21,6 +21,7 @@ mod migrate;
 mod options;
 mod output;
 mod presets;
+mod probe;
 mod run;
 mod simulate;
 mod submit;

@@ -13,7 +13,7 @@ use crate::{
     failure::Failure,
     fleet, jobs, keys, man, migrate, options,
     output::{self, Output},
-    presets, simulate, submit, tracing, webhooks,
+    presets, probe, simulate, submit, tracing, webhooks,
 };
 
 /// Runs one command.
@@ -52,6 +52,10 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             }
             Command::Estimate(args) => {
                 estimate::run(&args, &config, &client().await?, output).await
+            }
+            Command::Probe { source } => {
+                tracing::init("error");
+                Box::pin(probe::run(&source, &cli.common, &config, output)).await
             }
             Command::Presets { command } => {
                 presets::run(command.as_ref(), &cli.common, &config, output).await

@@ -12,7 +12,7 @@ use nommer_core::{
 use crate::{client::Client, failure::Failure, output::Output};
 
 /// Pause between two looks at a job.
-const INTERVAL: Duration = Duration::from_millis(250);
+pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
 
 /// A bar that shows one job.
 #[derive(Debug)]

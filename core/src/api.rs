@@ -2,11 +2,13 @@
 
 mod fleet;
 mod preset;
+mod probe;
 #[cfg(feature = "openapi")]
 pub mod request;
 
 pub use fleet::{CostView, EncoderState, EncoderView, Estimate, FleetState, FleetView, GONE_SHOWN};
 pub use preset::PresetView;
+pub use probe::ProbeView;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +25,7 @@ use crate::{
     probe::Stream,
     progress::Progress,
     spec::{JobSpec, PassSpec},
+    uri::MediaUri,
 };
 
 /// A job as callers see it.
@@ -98,13 +101,22 @@ pub struct SourceView {
     pub bytes: Option<u64>,
     /// Its length in seconds, if it says.
     pub seconds: Option<f64>,
+    /// FFmpeg's name of its container; several names where one demuxer reads many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Bits a second on the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bitrate: Option<u64>,
     /// Its streams, the first of many.
     pub streams: Vec<Stream>,
 }
 
 impl SourceView {
-    fn of(report: &Report) -> Option<Self> {
+    /// What a report says of it; none before it was read.
+    pub fn of(report: &Report) -> Option<Self> {
         (!report.source_streams.is_empty()).then(|| Self {
+            format: report.source_format.clone(),
+            bitrate: report.source_bitrate,
             bytes: report.source_bytes,
             seconds: report.source_seconds,
             streams: report.source_streams.clone(),
@@ -173,7 +185,7 @@ impl JobView {
             tags: job.spec.tags.clone(),
             source: SourceView::of(&job.report),
             source_path: job.spec.source_path.redacted(),
-            dest_path: job.spec.dest_path.redacted(),
+            dest_path: redacted(job.destination()),
             preset: job.spec.preset.clone(),
             progress: job.progress.clone().filter(|_| !job.state.ended()),
             outputs: job.outputs.clone(),
@@ -195,6 +207,10 @@ impl JobView {
             events: job.history.clone(),
         }
     }
+}
+
+fn redacted(destination: Option<&MediaUri>) -> String {
+    destination.map(MediaUri::redacted).unwrap_or_default()
 }
 
 /// What a request would become, if it were not a dry run.
@@ -222,7 +238,7 @@ impl DryRun {
         Self {
             object: "dry_run".to_owned(),
             source_path: spec.source_path.redacted(),
-            dest_path: spec.dest_path.redacted(),
+            dest_path: redacted(spec.dest_path.as_ref()),
             passes: spec.passes.clone(),
             outputs: spec.outputs.clone(),
             estimate,

@@ -27,6 +27,11 @@ impl JobId {
         Self(format!("job_{}", uuid.simple()))
     }
 
+    /// The same for a job that is a probe: `probe_` and 32 hexadecimal digits.
+    pub fn of_probe(uuid: Uuid) -> Self {
+        Self(format!("probe_{}", uuid.simple()))
+    }
+
     /// Not greater than the id of any job that is submitted at this time or later, and not less than those of earlier ones.
     pub fn first_of(at: Timestamp) -> Self {
         let millis = u128::try_from(at.as_millisecond()).unwrap_or_default();

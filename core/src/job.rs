@@ -38,6 +38,7 @@ use crate::{
     progress::Progress,
     sealed::SealedSecrets,
     spec::JobSpec,
+    uri::MediaUri,
 };
 
 /// The version of the stored record. A reader that finds a higher one leaves the record alone.
@@ -131,6 +132,12 @@ pub struct Report {
     /// Seconds of media in the source.
     #[serde(default)]
     pub source_seconds: Option<f64>,
+    /// FFmpeg's name of the source's container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_format: Option<String>,
+    /// Bits a second of the source on the whole, if it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_bitrate: Option<u64>,
     /// What the source holds, as ffprobe says; the first streams of many.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub source_streams: Vec<Stream>,
@@ -255,9 +262,15 @@ impl Job {
         job
     }
 
+    /// Where its result goes; nowhere if it is a probe.
+    pub fn destination(&self) -> Option<&MediaUri> {
+        self.spec.dest_path.as_ref()
+    }
+
     /// The destination that no other live job may use; none once this one has ended.
     pub fn live_destination(&self) -> Option<String> {
-        (!self.state.ended()).then(|| self.spec.dest_path.identity())
+        let live = self.destination().filter(|_| !self.state.ended());
+        live.map(MediaUri::identity)
     }
 
     /// Why the job failed, if it did.

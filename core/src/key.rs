@@ -224,8 +224,14 @@ impl Caller {
             let picture = watermark.source_path.identity();
             within(&key.grant.sources, &picture, "watermark/source_path")?;
         }
-        let destination = spec.dest_path.identity();
-        within(&key.grant.destinations, &destination, "dest_path")
+        let Some(destination) = &spec.dest_path else {
+            return Ok(());
+        };
+        within(
+            &key.grant.destinations,
+            &destination.identity(),
+            "dest_path",
+        )
     }
 }
 
@@ -248,6 +254,9 @@ pub fn needed(method: &str, path: &str) -> Option<Scope> {
         _ if reads && path.starts_with("/v1/presets/") => Some(Scope::Read),
         "/v1/estimates" => Some(Scope::Read),
         "/job/submit" | "/job/submit/" | "/v1/jobs:bulk" => Some(Scope::Submit),
+        _ if path == "/v1/probes" || path.starts_with("/v1/probes/") => {
+            Some(if reads { Scope::Read } else { Scope::Submit })
+        }
         _ if path.starts_with("/v1/webhook-deliveries/") => Some(Scope::Submit),
         _ if path == "/v1/jobs" || path.starts_with("/v1/jobs/") => {
             Some(if reads { Scope::Read } else { Scope::Submit })

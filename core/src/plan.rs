@@ -311,7 +311,8 @@ fn add_format(output: &mut Vec<Pair>, spec: &JobSpec) -> Result<(), JobError> {
     }
     let extension = spec
         .dest_path
-        .extension()
+        .as_ref()
+        .and_then(MediaUri::extension)
         .unwrap_or_default()
         .to_lowercase();
     let format = container(&extension).ok_or_else(|| {

@@ -39,6 +39,10 @@ pub fn probe_args(demuxer: &str, file: &str) -> Vec<String> {
 pub struct Probe {
     /// How long it lasts, if it says.
     pub duration: Option<Duration>,
+    /// FFmpeg's name of the container; several names where one demuxer reads many.
+    pub format: Option<String>,
+    /// Bits a second on the whole, if it says.
+    pub bitrate: Option<u64>,
     /// Its streams, in order.
     pub streams: Vec<Stream>,
 }
@@ -101,9 +105,8 @@ impl Probe {
     /// Reads the JSON that `ffprobe` prints.
     pub fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
         let raw: RawProbe = serde_json::from_slice(json)?;
-        let format_seconds = raw
-            .format
-            .and_then(|format| seconds(format.duration.as_deref()));
+        let format = raw.format.unwrap_or_default();
+        let format_seconds = seconds(format.duration.as_deref());
         let longest = raw
             .streams
             .iter()
@@ -111,6 +114,8 @@ impl Probe {
             .max();
         Ok(Self {
             duration: format_seconds.or(longest),
+            format: format.format_name,
+            bitrate: whole(format.bit_rate.as_deref()),
             streams: raw
                 .streams
                 .into_iter()
@@ -153,8 +158,10 @@ struct RawProbe {
     format: Option<RawFormat>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct RawFormat {
+    format_name: Option<String>,
+    bit_rate: Option<String>,
     duration: Option<String>,
 }
 
@@ -230,6 +237,11 @@ fn rate(text: &str) -> Option<f64> {
     let (frames, seconds) = text.split_once('/')?;
     let rate = frames.parse::<f64>().ok()? / seconds.parse::<f64>().ok()?;
     (rate > 0.0 && rate <= 1_000.0).then_some(rate)
+}
+
+/// A number of bits a second, unless it is nothing.
+fn whole(text: Option<&str>) -> Option<u64> {
+    text?.trim().parse().ok().filter(|bits| *bits > 0)
 }
 
 fn seconds(text: Option<&str>) -> Option<Duration> {

@@ -7,6 +7,7 @@ mod extras;
 mod fields;
 mod legacy;
 mod outputs;
+mod probe;
 mod template;
 mod thumbnails;
 mod v1;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::Checked;
 pub use legacy::parse_legacy;
+pub use probe::parse_probe;
 pub use template::{Names, expand};
 pub use v1::{EstimateRequest, parse_estimate, parse_v1};
 
@@ -44,8 +46,9 @@ pub const MOST_PASSES: usize = 8;
 pub struct JobSpec {
     /// Where the media comes from, without secrets.
     pub source_path: MediaUri,
-    /// Where the result goes, without secrets.
-    pub dest_path: MediaUri,
+    /// Where the result goes, without secrets; none for a probe, which has no result but what is found.
+    #[serde(default)]
+    pub dest_path: Option<MediaUri>,
     /// The preset that the passes come from, if one was named.
     #[serde(default)]
     pub preset: Option<String>,
@@ -107,9 +110,17 @@ impl JobSpec {
         outputs.chain(stills).chain(captions).collect()
     }
 
+    /// Whether its source is looked at and nothing is made of it.
+    pub fn is_probe(&self) -> bool {
+        self.dest_path.is_none()
+    }
+
     /// Whether its source is read once and from its beginning to its end: then it can be encoded while it arrives. Options before the
     /// input may seek in it, a second pass and a comparison read it again.
     pub fn reads_once(&self) -> bool {
+        if self.is_probe() {
+            return true;
+        }
         if self.outputs.is_empty() {
             return matches!(&self.passes[..], [only] if only.infile_options.is_empty());
         }

@@ -63,8 +63,8 @@ pub struct Request {
     pub spec: JobSpec,
     /// The source, with its secrets.
     pub source: MediaUri,
-    /// The destination, with its secrets.
-    pub destination: MediaUri,
+    /// The destination, with its secrets; none of a probe.
+    pub destination: Option<MediaUri>,
     /// The version of the source that an earlier attempt read.
     pub source_etag: Option<String>,
     /// The folder for segments beside their manifests. No two jobs have the same: none changes what players of the other are reading.
@@ -98,8 +98,33 @@ impl<M: MediaStorage> Pipeline<M> {
             work,
             cancel,
         };
-        let destinations = request.spec.places(&request.destination);
+        let Some(destination) = &request.destination else {
+            let report = self.probe(request, work, cancel).await?;
+            observer.encoding(report).await?;
+            return Ok(Vec::new());
+        };
+        let destinations = request.spec.places(destination);
         attempt(&self.storage, &steps, &destinations, cancel, observer).await
+    }
+}
+
+impl<M: MediaStorage> Pipeline<M> {
+    /// Brings the source within reach and tells what it holds.
+    pub async fn probe(
+        &self,
+        request: &Request,
+        work: &Workspace,
+        cancel: &CancellationToken,
+    ) -> Result<Report, Stop> {
+        let steps = OnThisMachine {
+            pipeline: self,
+            request,
+            work,
+            cancel,
+        };
+        let arrived = steps.receive(work.need_room(0)?).await?;
+        reach("probed").await;
+        Ok(steps.found(&arrived.facts, &arrived.probe).await?)
     }
 }
 
@@ -164,9 +189,13 @@ impl<M: MediaStorage> Steps for OnThisMachine<'_, M> {
     }
 
     async fn look(&self, source: &Source) -> Result<Vec<Made>, Stop> {
+        let Some(destination) = &self.request.destination else {
+            return Ok(Vec::new());
+        };
         let look = Look {
             tools: &self.pipeline.tools,
             request: self.request,
+            destination,
             work: self.work,
             cancel: self.cancel,
             captions: &source.beside.captions,
@@ -221,23 +250,24 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
         Ok(Report {
             resolved: resolved.collect(),
             warnings: source.plan.warnings.clone(),
-            ffmpeg_version: Some(
-                self.pipeline
-                    .tools
-                    .version(self.work.folder())
-                    .await?
-                    .to_owned(),
-            ),
-            source_bytes: source.facts.bytes,
-            source_etag: source.facts.etag.clone(),
-            source_seconds: source.probe.duration.map(|duration| duration.as_secs_f64()),
-            source_streams: source
-                .probe
-                .streams
-                .iter()
-                .take(MOST_STREAMS)
-                .cloned()
-                .collect(),
+            ..self.found(&source.facts, &source.probe).await?
+        })
+    }
+
+    /// What the source is, before anything is planned.
+    async fn found(&self, facts: &ObjectFacts, probe: &Probe) -> Result<Report, JobError> {
+        let tools = &self.pipeline.tools;
+        let version = tools.version(self.work.folder()).await?;
+        let streams = probe.streams.iter().take(MOST_STREAMS);
+        Ok(Report {
+            ffmpeg_version: Some(version.to_owned()),
+            source_bytes: facts.bytes,
+            source_etag: facts.etag.clone(),
+            source_seconds: probe.duration.map(|duration| duration.as_secs_f64()),
+            source_format: probe.format.clone(),
+            source_bitrate: probe.bitrate.or_else(|| average(facts, probe)),
+            source_streams: streams.cloned().collect(),
+            ..Report::default()
         })
     }
 
@@ -330,4 +360,11 @@ impl<M: MediaStorage> OnThisMachine<'_, M> {
             error
         }
     }
+}
+
+/// Bits a second of all its bytes: through a pipe `ffprobe` does not know how many there are.
+fn average(facts: &ObjectFacts, probe: &Probe) -> Option<u64> {
+    let bits = u128::from(facts.bytes?) * 8_000;
+    let bitrate = bits.checked_div(probe.duration?.as_millis())?;
+    u64::try_from(bitrate).ok()
 }

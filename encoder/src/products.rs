@@ -32,6 +32,8 @@ use crate::{
 pub(crate) struct Look<'a> {
     pub(crate) tools: &'a Tools,
     pub(crate) request: &'a Request,
+    /// Where all of it goes.
+    pub(crate) destination: &'a MediaUri,
     pub(crate) work: &'a Workspace,
     pub(crate) cancel: &'a CancellationToken,
     /// The captions of the job, in its order.
@@ -41,7 +43,7 @@ pub(crate) struct Look<'a> {
 impl Look<'_> {
     /// Looks at all products, in their order.
     pub(crate) async fn at_all(&self, products: &[Product]) -> Result<Vec<Made>, JobError> {
-        let places = self.request.spec.places(&self.request.destination);
+        let places = self.request.spec.places(self.destination);
         let mut made = Vec::new();
         for (product, place) in products.iter().zip(places) {
             let file = product.file.as_str();
@@ -161,7 +163,7 @@ impl Look<'_> {
             .map(|name| format!("{THUMBNAIL_FOLDER}{name}"))
             .collect();
         let list = sheets.list(&named).into_bytes();
-        let destination = self.request.destination.join(THUMBNAILS);
+        let destination = self.destination.join(THUMBNAILS);
         let pictures: u64 = parts
             .iter()
             .flat_map(|part| &part.segments)

@@ -200,9 +200,13 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
             )
             .await?;
         let sealed = job.sealed.destination.as_ref();
-        let destination = self
-            .unseal(job, &spec.dest_path, sealed, SealedField::Destination)
-            .await?;
+        let destination = match &spec.dest_path {
+            Some(place) => Some(
+                self.unseal(job, place, sealed, SealedField::Destination)
+                    .await?,
+            ),
+            None => None,
+        };
         Ok(Request {
             spec,
             source,

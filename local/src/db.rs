@@ -25,6 +25,7 @@ const MIGRATIONS: [&str; 4] = [
     include_str!("schema-2-keys.sql"),
     include_str!("schema-3-logs.sql"),
     include_str!("schema-4-presets.sql"),
+    include_str!("schema-5-probes.sql"),
 ];
 
 /// How long a process waits for another one's transaction. One lasts milliseconds; beyond this, a process stands still in the

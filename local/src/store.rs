@@ -172,8 +172,8 @@ fn create(
         return Ok(Created::DestinationTaken { job_id });
     }
     let mut insert = connection.prepare_cached(
-        "INSERT INTO jobs (id, version, state, ended, external_id, live_destination, record, owner)
-         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO jobs (id, version, state, ended, external_id, live_destination, record, owner, probe)
+         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING",
     )?;
     one_row(insert.execute(params![
         job.id.as_str(),
@@ -183,6 +183,7 @@ fn create(
         destination,
         serde_json::to_string(job)?,
         job.owner.as_ref().map(KeyId::as_str),
+        job.spec.is_probe(),
     ])?)?;
     if let Some(key) = key {
         connection.execute(
@@ -217,7 +218,7 @@ fn known_key(
 
 /// Follows an index whatever the filter, so the last page costs as much as the first.
 fn list(connection: &Connection, filter: &JobFilter) -> Result<Vec<Job>, Fault> {
-    let mut sql = "SELECT record FROM jobs WHERE id < ?1 AND id >= ?6".to_owned();
+    let mut sql = "SELECT record FROM jobs WHERE id < ?1 AND id >= ?6 AND probe = 0".to_owned();
     if filter.state.is_some() {
         sql.push_str(" AND state = ?2");
     } else {

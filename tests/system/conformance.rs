@@ -142,6 +142,7 @@ macro_rules! conformance {
                 lists_can_be_filtered
                 a_list_can_be_narrowed_to_an_owner
                 a_list_can_be_narrowed_to_a_time
+                probes_share_no_destination_and_stand_in_no_list
                 unfinished_jobs_of_an_owner_are_counted_up_to_a_limit
                 a_deleted_job_takes_its_notifications_along
                 a_stale_delete_is_refused;

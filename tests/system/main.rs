@@ -35,6 +35,7 @@ mod openapi;
 mod outputs;
 mod playback;
 mod presets;
+mod probes;
 mod readme;
 mod s3;
 mod scale;

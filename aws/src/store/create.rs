@@ -21,10 +21,14 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 const WHAT: &str = "record a job";
 
-/// Positions of the writes in the transaction. The key comes first: a repeated request finds its job, whatever else is taken.
-const JOB: usize = 0;
-const DESTINATION: usize = 1;
-const KEY: usize = 2;
+/// What a write of the transaction is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Job,
+    Destination,
+    Key,
+    Finder,
+}
 
 pub(super) async fn create(
     store: &DynamoStore,
@@ -32,23 +36,26 @@ pub(super) async fn create(
     key: Option<&IdempotencyKey>,
 ) -> Result<Created, StoreError> {
     for tries in 0..CONFLICTS {
-        let refused = match store.transact(WHAT, writes(store, job, key)?).await? {
+        let (parts, writes): (Vec<Part>, Vec<_>) = writes(store, job, key)?.into_iter().unzip();
+        let refused = match store.transact(WHAT, writes).await? {
             Transacted::Done => return Ok(Created::New),
             Transacted::Refused(reasons) => reasons,
         };
-        let failed = |place: usize| {
-            let code = refused.get(place).and_then(CancellationReason::code);
-            code == Some("ConditionalCheckFailed")
+        let failed = |part: Part| {
+            let place = parts.iter().position(|one| *one == part);
+            let reason = place.and_then(|place| refused.get(place));
+            reason.and_then(CancellationReason::code) == Some("ConditionalCheckFailed")
         };
-        if failed(KEY)
+        // The key comes first: a repeated request finds its job, whatever else is taken.
+        if failed(Part::Key)
             && let Some(key) = key
         {
             if let Some(existing) = known_key(store, key).await? {
                 return Ok(existing);
             }
-        } else if failed(JOB) {
+        } else if failed(Part::Job) {
             return Err(StoreError::Conflict);
-        } else if failed(DESTINATION)
+        } else if failed(Part::Destination)
             && let Some(taken) = taken(store, job).await?
         {
             return Ok(taken);
@@ -69,27 +76,21 @@ fn writes(
     store: &DynamoStore,
     job: &Job,
     key: Option<&IdempotencyKey>,
-) -> Result<Vec<TransactWriteItem>, StoreError> {
+) -> Result<Vec<(Part, TransactWriteItem)>, StoreError> {
     let free = "attribute_not_exists(pk)";
     let record = item::of_job(job, store.retention)?;
     let record = item::stamped(record, Version(1), &item::write_id());
-    let mut writes = vec![put_write(
-        WHAT,
-        store
-            .put_request()
-            .set_item(Some(record))
-            .condition_expression(free),
-    )?];
-    let (pk, sk) = item::destination_key(&job.spec.dest_path.identity());
-    let mut claim = item::key(pk, sk);
-    claim.insert("job_id".to_owned(), item::text(job.id.as_str()));
-    writes.push(put_write(
-        WHAT,
-        store
-            .put_request()
-            .set_item(Some(claim))
-            .condition_expression(free),
-    )?);
+    let put = store.put_request().set_item(Some(record));
+    let put = put_write(WHAT, put.condition_expression(free))?;
+    let mut writes = vec![(Part::Job, put)];
+    if let Some(destination) = job.destination() {
+        let (pk, sk) = item::destination_key(&destination.identity());
+        let mut claim = item::key(pk, sk);
+        claim.insert("job_id".to_owned(), item::text(job.id.as_str()));
+        let put = store.put_request().set_item(Some(claim));
+        let put = put_write(WHAT, put.condition_expression(free))?;
+        writes.push((Part::Destination, put));
+    }
     if let Some(key) = key {
         let (pk, sk) = item::promise_key(&key.key);
         let mut promise = item::key(pk, sk);
@@ -107,10 +108,11 @@ fn writes(
             .condition_expression("attribute_not_exists(pk) OR #until <= :now")
             .expression_attribute_names("#until", "until")
             .expression_attribute_values(":now", item::number(job.created_at.as_millisecond()));
-        writes.push(put_write(WHAT, put)?);
+        writes.push((Part::Key, put_write(WHAT, put)?));
     }
     for finder in item::finders(job, store.retention) {
-        writes.push(put_write(WHAT, store.put_request().set_item(Some(finder)))?);
+        let put = store.put_request().set_item(Some(finder));
+        writes.push((Part::Finder, put_write(WHAT, put)?));
     }
     Ok(writes)
 }
@@ -128,7 +130,10 @@ async fn known_key(
 }
 
 async fn taken(store: &DynamoStore, job: &Job) -> Result<Option<Created>, StoreError> {
-    let key = item::destination_key(&job.spec.dest_path.identity());
+    let Some(destination) = job.destination() else {
+        return Ok(None);
+    };
+    let key = item::destination_key(&destination.identity());
     let Some(found) = store.item(WHAT, key).await? else {
         return Ok(None);
     };

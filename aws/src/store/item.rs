@@ -147,23 +147,32 @@ pub(crate) fn sortable(at: Timestamp) -> String {
     format!("{:020}", at.as_millisecond().max(0))
 }
 
-/// A job, found by its state and among all.
+/// Marks probes, which no list shows.
+pub(crate) const PROBE: &str = "probe";
+
+/// A job, found by its state and among all. A probe is found while it is unfinished alone.
 pub(crate) fn of_job(job: &Job, retention: Duration) -> Result<Item, StoreError> {
     let mut item = holding(job_key(&job.id), job)?;
     let state = job.state.name();
-    let by_state = if state.ended() {
-        state.as_str()
-    } else {
-        UNFINISHED
-    };
     item.insert("state".to_owned(), text(state.as_str()));
+    if job.spec.is_probe() {
+        item.insert(PROBE.to_owned(), AttributeValue::Bool(true));
+    } else {
+        item.insert("gsi2pk".to_owned(), text(JOBS));
+        item.insert("gsi2sk".to_owned(), text(job.id.as_str()));
+    }
+    if !state.ended() || !job.spec.is_probe() {
+        let by_state = if state.ended() {
+            state.as_str()
+        } else {
+            UNFINISHED
+        };
+        item.insert("gsi1pk".to_owned(), text(by_state));
+        item.insert("gsi1sk".to_owned(), text(job.id.as_str()));
+    }
     if let Some(owner) = &job.owner {
         item.insert("owner".to_owned(), text(owner.as_str()));
     }
-    item.insert("gsi1pk".to_owned(), text(by_state));
-    item.insert("gsi1sk".to_owned(), text(job.id.as_str()));
-    item.insert("gsi2pk".to_owned(), text(JOBS));
-    item.insert("gsi2sk".to_owned(), text(job.id.as_str()));
     if let Some(ended_at) = job.ended_at {
         expiring(&mut item, later(ended_at, retention));
     }
@@ -176,7 +185,9 @@ pub(crate) fn finders(job: &Job, retention: Duration) -> impl Iterator<Item = It
     let external = external.map(|value| ("EXTERNAL", value.clone()));
     let owner = job.owner.as_ref().map(|owner| ("OWNER", owner.to_string()));
     let (id, ended_at) = (job.id.clone(), job.ended_at);
-    external.into_iter().chain(owner).map(move |(by, value)| {
+    let all = external.into_iter().chain(owner);
+    let listed = all.filter(|_| !job.spec.is_probe());
+    listed.map(move |(by, value)| {
         let mut item = key(format!("JOB#{id}"), by.to_owned());
         item.insert("gsi2pk".to_owned(), text(format!("{by}#{value}")));
         item.insert("gsi2sk".to_owned(), text(id.as_str()));

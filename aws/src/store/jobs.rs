@@ -64,7 +64,7 @@ impl JobStore for DynamoStore {
             for finder in item::finders(job, self.retention) {
                 writes.push(put_write(WHAT, self.put_request().set_item(Some(finder)))?);
             }
-            writes.push(self.free_destination(job)?);
+            writes.extend(self.free_destination(job)?);
         }
         match self.transact(WHAT, writes).await? {
             Transacted::Done => Ok(next),
@@ -110,8 +110,8 @@ impl JobStore for DynamoStore {
         for key in rest {
             writes.push(self.delete_write(key)?);
         }
-        if job.live_destination().is_some() {
-            writes.push(self.free_destination(&job)?);
+        if !job.state.ended() {
+            writes.extend(self.free_destination(&job)?);
         }
         match self.transact(WHAT, writes).await? {
             Transacted::Done => Ok(()),
@@ -183,9 +183,12 @@ impl DynamoStore {
         }
     }
 
-    /// Gives the destination of a job free, if it is this job's.
-    fn free_destination(&self, job: &Job) -> Result<TransactWriteItem, StoreError> {
-        let (pk, sk) = item::destination_key(&job.spec.dest_path.identity());
+    /// Gives the destination of a job free, if it has one and it is this job's.
+    fn free_destination(&self, job: &Job) -> Result<Option<TransactWriteItem>, StoreError> {
+        let Some(destination) = job.destination() else {
+            return Ok(None);
+        };
+        let (pk, sk) = item::destination_key(&destination.identity());
         // A job that ends holds its claim, or has given it up before; nobody else can have taken it in between.
         let delete = Delete::builder()
             .table_name(&self.table)
@@ -194,7 +197,7 @@ impl DynamoStore {
             .expression_attribute_values(":job_id", item::text(job.id.as_str()))
             .build()
             .map_err(|error| unreadable("free a destination", error))?;
-        Ok(TransactWriteItem::builder().delete(delete).build())
+        Ok(Some(TransactWriteItem::builder().delete(delete).build()))
     }
 
     fn delete_write(&self, key: item::Item) -> Result<TransactWriteItem, StoreError> {

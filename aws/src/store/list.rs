@@ -101,7 +101,7 @@ fn records(items: &[item::Item]) -> Result<Vec<Job>, StoreError> {
 }
 
 impl DynamoStore {
-    /// Jobs that have not ended, in one state or in any.
+    /// Jobs that have not ended: those in one state as lists show them, or all with the probes among them.
     pub(super) async fn unfinished_jobs(
         &self,
         state: Option<StateName>,
@@ -134,8 +134,9 @@ impl DynamoStore {
                 .scan_index_forward(false);
             match state {
                 Some(state) => query
-                    .filter_expression("#state = :state")
+                    .filter_expression("#state = :state AND attribute_not_exists(#probe)")
                     .expression_attribute_names("#state", "state")
+                    .expression_attribute_names("#probe", item::PROBE)
                     .expression_attribute_values(":state", item::text(state.as_str())),
                 None => query,
             }

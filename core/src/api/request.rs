@@ -74,6 +74,15 @@ pub struct JobRequest {
     pub duration_seconds: Option<f64>,
 }
 
+/// A request for a look at a source.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeRequest {
+    /// Where the media is, as in a job.
+    #[schema(example = "s3://in-bucket/holiday.mov")]
+    pub source_path: String,
+}
+
 /// A request for an estimate: a job's, with the height of its picture. The addresses may be left out.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]

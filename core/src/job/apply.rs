@@ -142,12 +142,27 @@ impl Job {
             .unwrap_or(Applied::Changed(Vec::new()))
     }
 
+    /// The source was looked at. For a probe that is all there is to do.
     fn encode(&mut self, token: &LeaseToken, report: Report, now: Timestamp) -> Applied {
+        if self.spec.is_probe() {
+            return self.found(token, report, now);
+        }
         let applied = self.advance(token, Stage::Downloading, Stage::Encoding, now);
         if matches!(applied, Applied::Changed(_)) {
             self.report = report;
         }
         applied
+    }
+
+    fn found(&mut self, token: &LeaseToken, report: Report, now: Timestamp) -> Applied {
+        if self.state == JobState::Finished && token.epoch == self.epoch {
+            return Applied::Ignored;
+        }
+        if let Err(denied) = self.held(token) {
+            return Applied::Denied(denied);
+        }
+        self.report = report;
+        self.enter(JobState::Finished, None, now)
     }
 
     fn publish(&mut self, token: &LeaseToken, duration: Duration, now: Timestamp) -> Applied {

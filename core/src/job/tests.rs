@@ -526,3 +526,51 @@ fn an_output_that_may_be_visible_is_not_taken_back_for_its_cost() {
     change(&mut job, beat, at(50));
     assert_eq!(job.state.name(), StateName::Uploading);
 }
+
+#[test]
+fn a_probe_ends_with_what_was_found_and_never_encodes() {
+    let mut probe = job(&json!({}));
+    probe.spec.dest_path = None;
+    change(&mut probe, claim("a"), at(1));
+    let held = token(&probe);
+    for step in [
+        Event::Upload {
+            token: held.clone(),
+            warnings: Vec::new(),
+        },
+        Event::Publish {
+            token: held.clone(),
+            lease: LEASE,
+        },
+        Event::Finish {
+            token: held.clone(),
+            outputs: Vec::new(),
+        },
+    ] {
+        assert_eq!(
+            probe.clone().apply(step, at(2)),
+            Applied::Denied(Denied::OutOfOrder)
+        );
+    }
+    let found = Event::Encode {
+        token: held.clone(),
+        report: Box::new(Report {
+            source_bytes: Some(7),
+            ..Report::default()
+        }),
+    };
+    change(&mut probe, found.clone(), at(2));
+    assert_eq!(
+        (probe.state.name(), probe.report.source_bytes),
+        (StateName::Finished, Some(7))
+    );
+    // The answer to a write may be lost, and the encoder ends what it began.
+    let finish = Event::Finish {
+        token: held,
+        outputs: Vec::new(),
+    };
+    for again in [found, finish] {
+        assert_eq!(probe.apply(again, at(3)), Applied::Ignored);
+    }
+    assert_eq!((probe.destination(), probe.live_destination()), (None, None));
+}

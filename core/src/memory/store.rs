@@ -140,7 +140,8 @@ impl JobStore for MemoryStore {
     async fn list(&self, filter: &JobFilter) -> Result<Vec<Job>, StoreError> {
         let inner = self.lock();
         let matches = |job: &&Job| {
-            filter.state.is_none_or(|state| job.state.name() == state)
+            !job.spec.is_probe()
+                && filter.state.is_none_or(|state| job.state.name() == state)
                 && filter
                     .external_id
                     .as_ref()

@@ -149,7 +149,8 @@ fn fits_name(container: Container, place: &MediaUri) -> Result<(), SpecError> {
 
 /// Every output lies where files are served, and none is the source.
 pub(super) fn places(spec: &JobSpec, rules: &SpecRules) -> Result<(), SpecError> {
-    let places = spec.places(&spec.dest_path);
+    let places = spec.dest_path.as_ref();
+    let places = places.map_or_else(Vec::new, |destination| spec.places(destination));
     for (number, place) in places.iter().enumerate() {
         if places[..number]
             .iter()

@@ -301,7 +301,7 @@ mod tests {
             "file_metadata": {"title": "A film"},
             "storage": {"acl": "public-read", "storage_class": "STANDARD_IA", "cache_control": "max-age=60", "metadata": {"film": "7"}}});
         let spec = parse_v1(&body, &SpecRules::default()).unwrap().spec;
-        let places = spec.places(&spec.dest_path);
+        let places = spec.places(spec.dest_path.as_ref().unwrap());
         assert_eq!(
             places.last().unwrap().redacted(),
             "s3://media-out/a/captions/pt-BR.vtt"

@@ -44,7 +44,7 @@ pub fn parse_legacy(body: &Value, rules: &SpecRules) -> Result<Checked, SpecErro
         max_cost_usd: None,
         duration_seconds: None,
         source_path,
-        dest_path,
+        dest_path: Some(dest_path),
         preset: None,
         passes: check::job_options(job_options, rules)?,
         outputs: Vec::new(),

@@ -62,9 +62,10 @@ pub fn parse_v1(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError> {
     let (dest_path, destination) = check::destination_of(dest_path, &asked, rules)?;
     let (notify, notify_secret) =
         check::notify(body.get("notify_url"), notify_format(body)?, rules)?;
+    extras::fit_destination(&asked.extras, &dest_path)?;
     let spec = JobSpec {
         source_path,
-        dest_path,
+        dest_path: Some(dest_path),
         preset: asked.preset,
         passes: asked.passes,
         outputs: asked.outputs,
@@ -80,7 +81,6 @@ pub fn parse_v1(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError> {
         max_cost_usd: amount(body, "max_cost_usd", "US dollars")?,
         duration_seconds: amount(body, "duration_seconds", "seconds")?,
     };
-    extras::fit_destination(&spec.extras, &spec.dest_path)?;
     check::places(&spec, rules)?;
     Ok(Checked {
         spec,

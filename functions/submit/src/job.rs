@@ -203,9 +203,21 @@ pub(crate) async fn find_version<B: Backend, W>(
     caller: &Caller,
     id: &str,
 ) -> Result<(Job, Version), Refusal> {
-    let parsed: JobId = id.parse().map_err(|_invalid| Refusal::no_such_job(id))?;
-    let found = submit.backend.store().get(&parsed).await?;
+    let found = find_any(submit, caller, id).await?;
     found
-        .filter(|(job, _)| caller.sees(job))
+        .filter(|(job, _)| !job.spec.is_probe())
         .ok_or_else(|| Refusal::no_such_job(id))
+}
+
+/// The job or the probe with this id, if there is one that the caller sees.
+pub(crate) async fn find_any<B: Backend, W>(
+    submit: &Submit<B, W>,
+    caller: &Caller,
+    id: &str,
+) -> Result<Option<(Job, Version)>, Refusal> {
+    let Ok(id) = id.parse::<JobId>() else {
+        return Ok(None);
+    };
+    let found = submit.backend.store().get(&id).await?;
+    Ok(found.filter(|(job, _)| caller.sees(job)))
 }

@@ -64,6 +64,7 @@ pub fn router<B: Backend, W: ScaleSignal + 'static>(submit: Arc<Submit<B, W>>) -
         )
         .merge(job_routes())
         .merge(fleet_routes())
+        .merge(probe_routes())
         .route("/v1/presets", routing::get(v1::presets::list::<B, W>))
         .route(
             "/v1/presets/{name}",
@@ -110,6 +111,18 @@ fn job_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, W>
             "/v1/webhook-deliveries/{id}/redeliver",
             routing::post(deliveries::redeliver::<B, W>),
         )
+}
+
+/// Looks at sources.
+fn probe_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, W>>> {
+    use v1::probes;
+    Router::new()
+        .route("/v1/probes", routing::post(probes::create::<B, W>))
+        .route(
+            "/v1/probes/{id}",
+            routing::get(probes::get::<B, W>).delete(probes::delete::<B, W>),
+        )
+        .route("/v1/jobs/{id}/probe", routing::get(probes::of_job::<B, W>))
 }
 
 /// What is asked and told about the fleet and about money.

@@ -19,6 +19,7 @@ use super::*;
 mod bulk;
 mod fleet;
 mod keys;
+mod probes;
 mod retry;
 
 struct Server {

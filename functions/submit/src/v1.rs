@@ -6,6 +6,7 @@ pub(crate) mod deliveries;
 pub(crate) mod jobs;
 pub(crate) mod logs;
 pub(crate) mod presets;
+pub(crate) mod probes;
 
 use std::sync::Arc;
 

@@ -277,14 +277,16 @@ impl Runner for SimRunner {
             process: Arc::clone(&self.0),
             name: name.to_owned(),
         };
+        // Nothing is probed here.
+        let destination = request.destination.as_ref().ok_or(Stop::Refused)?;
         let steps = SimSteps {
             clock: ProcessClock(Arc::clone(&self.0)),
             name,
             fate: fate(&request.source),
             cancel,
-            destination: &request.destination,
+            destination,
         };
-        let destinations = std::slice::from_ref(&request.destination);
+        let destinations = std::slice::from_ref(destination);
         attempt(&storage, &steps, destinations, cancel, observer).await
     }
 }

@@ -43,6 +43,14 @@ pub(super) fn job_to(number: u32, destination: &str) -> Job {
     Job::new(id(number), spec, SealedSecrets::default(), at(0))
 }
 
+/// A new job that is a probe.
+pub(super) fn probe(number: u32) -> Job {
+    let mut job = job(number);
+    job.spec.dest_path = None;
+    job.owner = Some(owner());
+    job
+}
+
 /// An API key that has jobs.
 pub(super) fn owner() -> KeyId {
     KeyId::from_hex("0123456789abcdef")

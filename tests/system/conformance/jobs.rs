@@ -10,7 +10,7 @@ use nommer_core::{
 
 use super::{
     World,
-    fixtures::{at, canceled, claimed, id, job, job_to, key, notification, owner},
+    fixtures::{at, canceled, claimed, id, job, job_to, key, notification, owner, probe},
 };
 
 async fn create(world: &impl World, job: &Job) -> Created {
@@ -263,6 +263,35 @@ pub(super) async fn a_list_can_be_narrowed_to_a_time(world: &impl World) {
     for (filter, found) in wanted.into_iter().zip(found) {
         assert_eq!(listed(world, filter).await, found);
     }
+}
+
+pub(super) async fn probes_share_no_destination_and_stand_in_no_list(world: &impl World) {
+    create(world, &job(1)).await;
+    for number in 2..=4 {
+        assert_eq!(create(world, &probe(number)).await, Created::New);
+    }
+    let store = world.store();
+    let (read, version) = store.get(&id(4)).await.unwrap().unwrap();
+    store.put(&canceled(read), version, &[]).await.unwrap();
+    let unfinished = store.unfinished().await.unwrap();
+    assert_eq!(unfinished.len(), 3, "encoders and prune know of them");
+    assert_eq!(store.unfinished_of(&owner(), 9).await.unwrap(), 2);
+    for state in [None, Some(StateName::Pending), Some(StateName::Canceled)] {
+        for owner in [None, Some(owner())] {
+            let shown = state != Some(StateName::Canceled) && owner.is_none();
+            let filter = JobFilter {
+                state,
+                owner,
+                ..all()
+            };
+            let expected: &[u32] = if shown { &[1] } else { &[] };
+            assert_eq!(listed(world, filter).await, expected);
+        }
+    }
+    let (_, version) = store.get(&id(4)).await.unwrap().unwrap();
+    store.delete(&id(4), version).await.unwrap();
+    assert!(store.get(&id(4)).await.unwrap().is_none());
+    assert!(store.get(&id(2)).await.unwrap().is_some());
 }
 
 pub(super) async fn unfinished_jobs_of_an_owner_are_counted_up_to_a_limit(world: &impl World) {

@@ -10,10 +10,10 @@
 use nommer_core::{
     api::{
         BulkView, DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page,
-        PresetView, Problem,
+        PresetView, ProbeView, Problem, SourceView,
         request::{
             BulkRequest, EstimateRequest, Health, JobRequest, LegacyAnswer, PauseRequest,
-            PresetRequest, VersionView,
+            PresetRequest, ProbeRequest, VersionView,
         },
     },
     job::{StateChange, StateName},
@@ -131,6 +131,31 @@ pub(super) fn redeliver() {}
 #[utoipa::path(post, path = "/v1/estimates", tag = "jobs", request_body = EstimateRequest,
     responses((status = 200, description = "The estimate.", body = Estimate), Refused))]
 pub(super) fn estimate() {}
+
+/// Look at a source
+///
+/// An encoder does, as soon as one is free: ask for the probe until its state is an end. Probes are not in the list of jobs.
+#[utoipa::path(post, path = "/v1/probes", tag = "probes", request_body = ProbeRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "As when a job is submitted.", nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
+    responses((status = 202, description = "The probe, which waits.", body = ProbeView), Refused))]
+pub(super) fn create_probe() {}
+
+/// Show a probe, and what was found
+#[utoipa::path(get, path = "/v1/probes/{id}", tag = "probes", params(("id" = String, Path, description = "The probe's id.")),
+    responses((status = 200, description = "The probe.", body = ProbeView), Refused))]
+pub(super) fn probe() {}
+
+/// Forget a probe
+///
+/// One that has not ended is canceled.
+#[utoipa::path(delete, path = "/v1/probes/{id}", tag = "probes", params(("id" = String, Path, description = "The probe's id.")),
+    responses((status = 204, description = "It is forgotten."), Refused))]
+pub(super) fn delete_probe() {}
+
+/// What was found in a job's source
+#[utoipa::path(get, path = "/v1/jobs/{id}/probe", tag = "jobs", params(("id" = String, Path, description = "The job's id.")),
+    responses((status = 200, description = "What was found.", body = SourceView), Refused))]
+pub(super) fn job_probe() {}
 
 /// List the presets
 #[utoipa::path(get, path = "/v1/presets", tag = "jobs",

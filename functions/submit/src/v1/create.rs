@@ -20,6 +20,7 @@ use nommer_core::{
     lease::later,
     ports::{Backend, IdempotencyKey, ScaleSignal},
     spec::{Checked, Names, expand, parse_v1},
+    uri::MediaUri,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -126,7 +127,8 @@ fn check_repeatable(job: &Job) -> Result<(), Refusal> {
         let message = format!("job {id} is {state}; only what ended badly is tried again");
         return Err(Refusal::new(Code::Conflict, message));
     }
-    if job.spec.source_path.has_secret() || job.spec.dest_path.has_secret() {
+    let secret = job.destination().is_some_and(MediaUri::has_secret);
+    if job.spec.source_path.has_secret() || secret {
         let message =
             format!("the credentials in the addresses of job {id} were forgotten when it ended");
         return Err(JobError::new(Code::Conflict, message)
@@ -157,7 +159,7 @@ async fn answer<B: Backend, W: ScaleSignal>(
     Ok(response)
 }
 
-fn idempotency_key(
+pub(super) fn idempotency_key(
     headers: &HeaderMap,
     body: &Value,
     now: Timestamp,
