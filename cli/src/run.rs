@@ -22,64 +22,60 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)?;
-    runtime.block_on(async {
-        let config = Config::load(&cli.common)?;
-        let client = || Client::connect(&cli.common, &config);
-        match cli.command.unwrap_or(Command::Dev(DevArgs::default())) {
-            Command::Dev(args) => {
-                tracing::init("warn");
-                dev::run(&args, config, output).await
-            }
-            Command::Encoder => {
-                tracing::init("info");
-                encoder::run().await
-            }
-            Command::Encode(args) => {
-                tracing::init("error");
-                Box::pin(encode::run(&args, &config, output)).await
-            }
-            Command::Submit(args) => submit::run(&args, &client().await?, output).await,
-            Command::Batch(args) => Box::pin(batch::run(&args, &client().await?, output)).await,
-            Command::Jobs(command) => jobs::run(&command, &client().await?, output).await,
-            Command::Fleet { command } => {
-                fleet::run(command.as_ref(), &client().await?, output).await
-            }
-            Command::Keys(command) => {
-                Box::pin(keys::run(&command, &cli.common, &config, output)).await
-            }
-            Command::Webhooks(command) => {
-                Box::pin(webhooks::run(&command, &cli.common, &config, output)).await
-            }
-            Command::Estimate(args) => {
-                estimate::run(&args, &config, &client().await?, output).await
-            }
-            Command::Probe { source } => {
-                tracing::init("error");
-                Box::pin(probe::run(&source, &cli.common, &config, output)).await
-            }
-            Command::Presets { command } => {
-                presets::run(command.as_ref(), &cli.common, &config, output).await
-            }
-            Command::Options => options::run(output),
-            Command::Doctor => {
-                let stack = cli.common.stack.as_deref();
-                Box::pin(doctor::run(stack, &config, output)).await
-            }
-            Command::Deploy(args) => deploy_stack(&args, cli.common.stack.as_deref(), output).await,
-            Command::Migrate { file } => migrate::run(&file, output),
-            Command::Simulate(args) => simulate::run(&args, output),
-            Command::Config { origin } => config::show(&config, origin, output),
-            Command::Openapi => {
-                output::raw(nommer_submit::OPENAPI.as_bytes());
-                Ok(())
-            }
-            Command::Man { folder } => man::write(&folder, output),
-            Command::Completions { shell } => {
-                output::raw(&completions(shell));
-                Ok(())
-            }
+    runtime.block_on(Box::pin(carry_out(cli, output)))
+}
+
+async fn carry_out(cli: Cli, output: Output) -> Result<(), Failure> {
+    let config = Config::load(&cli.common)?;
+    let client = || Client::connect(&cli.common, &config);
+    match cli.command.unwrap_or(Command::Dev(DevArgs::default())) {
+        Command::Dev(args) => {
+            tracing::init("warn");
+            dev::run(&args, config, output).await
         }
-    })
+        Command::Encoder => {
+            tracing::init("info");
+            encoder::run().await
+        }
+        Command::Encode(args) => {
+            tracing::init("error");
+            Box::pin(encode::run(&args, &config, output)).await
+        }
+        Command::Submit(args) => submit::run(&args, &client().await?, output).await,
+        Command::Batch(args) => Box::pin(batch::run(&args, &client().await?, output)).await,
+        Command::Jobs(command) => jobs::run(&command, &client().await?, output).await,
+        Command::Fleet { command } => fleet::run(command.as_ref(), &client().await?, output).await,
+        Command::Keys(command) => Box::pin(keys::run(&command, &cli.common, &config, output)).await,
+        Command::Webhooks(command) => {
+            Box::pin(webhooks::run(&command, &cli.common, &config, output)).await
+        }
+        Command::Estimate(args) => estimate::run(&args, &config, &client().await?, output).await,
+        Command::Probe { source } => {
+            tracing::init("error");
+            Box::pin(probe::run(&source, &cli.common, &config, output)).await
+        }
+        Command::Presets { command } => {
+            presets::run(command.as_ref(), &cli.common, &config, output).await
+        }
+        Command::Options => options::run(output),
+        Command::Doctor => {
+            let stack = cli.common.stack.as_deref();
+            Box::pin(doctor::run(stack, &config, output)).await
+        }
+        Command::Deploy(args) => deploy_stack(&args, cli.common.stack.as_deref(), output).await,
+        Command::Migrate { file } => migrate::run(&file, output),
+        Command::Simulate(args) => simulate::run(&args, output),
+        Command::Config { origin } => config::show(&config, origin, output),
+        Command::Openapi => {
+            output::raw(nommer_submit::OPENAPI.as_bytes());
+            Ok(())
+        }
+        Command::Man { folder } => man::write(&folder, output),
+        Command::Completions { shell } => {
+            output::raw(&completions(shell));
+            Ok(())
+        }
+    }
 }
 
 /// Deploys, or looks after what was deployed.

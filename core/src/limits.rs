@@ -126,6 +126,7 @@ mod tests {
         Probe {
             duration: Some(Duration::from_secs(seconds)),
             streams: vec![stream; streams],
+            ..Probe::default()
         }
     }
 

@@ -22,6 +22,7 @@ use crate::{
     output::Container,
     probe::{Probe, pinned},
     spec::{JobSpec, PassSpec},
+    uri::MediaUri,
 };
 
 /// Name of the fetched source in the working folder. Without an extension: the demuxer is given, not guessed.

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use crate::LocalError;
 
 /// Migrations, oldest first; the database's `user_version` counts those that were made.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("schema.sql"),
     include_str!("schema-2-keys.sql"),
     include_str!("schema-3-logs.sql"),

@@ -40,6 +40,7 @@ fn source() -> Probe {
     Probe {
         duration: Some(Duration::from_mins(1)),
         streams: vec![video, audio],
+        ..Probe::default()
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn bins() -> &'static Path {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = Command::new(cargo)
             .current_dir(repository())
-            .args(["build", "--quiet", "--workspace", "--bins"])
+            .args(["build", "--quiet", "--workspace", "--bins", "--tests"])
             .status()
             .unwrap();
         assert!(built.success(), "the programs do not build");

@@ -572,5 +572,8 @@ fn a_probe_ends_with_what_was_found_and_never_encodes() {
     for again in [found, finish] {
         assert_eq!(probe.apply(again, at(3)), Applied::Ignored);
     }
-    assert_eq!((probe.destination(), probe.live_destination()), (None, None));
+    assert_eq!(
+        (probe.destination(), probe.live_destination()),
+        (None, None)
+    );
 }

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Notification, NotifyFormat, SigningSecret};
-use crate::job::{Job, StateName};
+use crate::{
+    job::{Job, StateName},
+    uri::MediaUri,
+};
 
 /// The `User-Agent` of the original's notifications, kept for receivers that look for it.
 const FORM_USER_AGENT: &str = "media-nommer feederd";
@@ -104,7 +107,7 @@ impl Notification {
                 "details": self.details,
                 "error_code": error.map(|error| error.code),
                 "source_path": job.spec.source_path.redacted(),
-                "dest_path": job.spec.dest_path.redacted(),
+                "dest_path": job.destination().map(MediaUri::redacted),
                 "external_id": job.spec.external_id,
                 "metadata": job.spec.metadata,
             },

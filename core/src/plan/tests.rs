@@ -15,6 +15,7 @@ fn video(pix_fmt: &str) -> Probe {
     Probe {
         duration: None,
         streams: vec![stream(StreamKind::Video), stream(StreamKind::Audio)],
+        ..Probe::default()
     }
 }
 
@@ -146,6 +147,7 @@ fn a_source_without_video_fails_a_video_job_and_serves_an_audio_job() {
             kind: StreamKind::Audio,
             ..Stream::default()
         }],
+        ..Probe::default()
     };
     let want = |options: serde_json::Value| {
         let spec = with_options(

@@ -60,7 +60,8 @@ mod tests {
             serde_json::from_str::<JobSpec>(&stored).unwrap(),
             checked.spec
         );
-        let more = json!({"source_path": "s3://media-in/a.mov", "dest_path": "s3://media-out/a.mp4"});
+        let more =
+            json!({"source_path": "s3://media-in/a.mov", "dest_path": "s3://media-out/a.mp4"});
         let refused = parse_probe(&more, &rules).unwrap_err();
         assert_eq!(refused.pointer, "/dest_path");
         for body in [json!({}), json!([]), json!({"source_path": 5})] {

@@ -94,9 +94,11 @@ pub fn written(world: &Arc<World>, old: &Job, new: &Job) {
 
 /// What a finished job says is there must be there, written by the attempt that finished it.
 fn finished(world: &Arc<World>, job: &Job) {
-    let place = job.spec.dest_path.identity();
     let objects = world.objects.lock().expect("no holder panics");
-    let by = objects.at(&place).map(|object| object.by.clone());
+    let object = job
+        .destination()
+        .and_then(|place| objects.at(&place.identity()));
+    let by = object.map(|object| object.by.clone());
     drop(objects);
     if by != Some(attempt(job)) {
         world.violated(|| format!("{} finished and the output is by {by:?}", attempt(job)));
@@ -106,7 +108,9 @@ fn finished(world: &Arc<World>, job: &Job) {
 /// Whether what is at the destination comes from this job.
 fn own(world: &World, job: &Job) -> bool {
     let objects = world.objects.lock().expect("no holder panics");
-    let object = objects.at(&job.spec.dest_path.identity());
+    let object = job
+        .destination()
+        .and_then(|place| objects.at(&place.identity()));
     object.is_some_and(|object| object.by.starts_with(job.id.as_str()))
 }
 

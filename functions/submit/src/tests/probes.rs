@@ -84,10 +84,7 @@ async fn what_an_encoder_finds_is_shown() {
         server.call("DELETE", &path, "").await.0,
         StatusCode::NO_CONTENT
     );
-    assert_eq!(
-        server.call("GET", &path, "").await.0,
-        StatusCode::NOT_FOUND
-    );
+    assert_eq!(server.call("GET", &path, "").await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
@@ -106,10 +103,13 @@ async fn a_probe_of_nothing_and_of_more_than_a_source_is_refused() {
     for (body, pointer) in [
         (json!({}), "/source_path"),
         (json!({"source_path": "file:///etc/passwd"}), "/source_path"),
-        (json!({"source_path": "s3://in-bucket/a", "preset": "copy"}), "/preset"),
+        (
+            json!({"source_path": "s3://in-bucket/a", "preset": "copy"}),
+            "/preset",
+        ),
     ] {
         let (status, problem) = server.call("POST", "/v1/probes", body.to_string()).await;
-        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
     assert!(server.nothing_was_made());
