@@ -28,7 +28,8 @@ pub(crate) fn bins() -> &'static Path {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = Command::new(cargo)
             .current_dir(repository())
-            .args(["build", "--quiet", "--workspace", "--bins", "--tests"])
+            // With examples, so that dependencies have the features that tests need too: without, all would be built once more.
+            .args(["build", "--quiet", "--workspace", "--bins", "--examples"])
             .status()
             .unwrap();
         assert!(built.success(), "the programs do not build");
