@@ -26,6 +26,8 @@ pub struct Environment {
     pub table: String,
     /// URL of the queue of hints for encoders. `NOMMER_JOB_QUEUE_URL`.
     pub job_queue_url: String,
+    /// URL of the queue of hints for encoders that have nothing else to do. `NOMMER_BULK_QUEUE_URL`.
+    pub bulk_queue_url: String,
     /// URL of the queue of hints for state-change. `NOMMER_STATE_QUEUE_URL`.
     pub state_queue_url: String,
     /// The KMS key that seals. `NOMMER_KEY_ID`.
@@ -55,6 +57,7 @@ impl Environment {
             stack: required("NOMMER_STACK")?,
             table: required("NOMMER_TABLE")?,
             job_queue_url: required("NOMMER_JOB_QUEUE_URL")?,
+            bulk_queue_url: required("NOMMER_BULK_QUEUE_URL")?,
             state_queue_url: required("NOMMER_STATE_QUEUE_URL")?,
             key_id: required("NOMMER_KEY_ID")?,
             settings: settings()?,
@@ -70,6 +73,7 @@ impl Environment {
             stack: stack.name.clone(),
             table: output("TableName")?,
             job_queue_url: output("JobQueueUrl")?,
+            bulk_queue_url: output("BulkQueueUrl")?,
             state_queue_url: output("StateQueueUrl")?,
             key_id: output("KeyArn")?,
             settings: settings()?,

@@ -27,6 +27,7 @@ mod turn;
 
 pub use aws_config::SdkConfig;
 use nommer_core::{
+    lane::Lane,
     notify::SigningSecret,
     ports::{Backend, StoreError},
 };
@@ -50,6 +51,7 @@ pub use turn::Turn;
 pub struct Aws {
     store: DynamoStore,
     job_queue: SqsQueue,
+    bulk_queue: SqsQueue,
     state_queue: SqsQueue,
     secrets: KmsSecrets,
 }
@@ -66,6 +68,7 @@ impl Aws {
                 environment.settings.jobs.retention,
             ),
             job_queue: SqsQueue::new(sqs.clone(), &environment.job_queue_url),
+            bulk_queue: SqsQueue::new(sqs.clone(), &environment.bulk_queue_url),
             state_queue: SqsQueue::new(sqs, &environment.state_queue_url),
             secrets: KmsSecrets::new(aws_sdk_kms::Client::new(config), &environment.key_id),
         }
@@ -86,8 +89,11 @@ impl Backend for Aws {
         &self.store
     }
 
-    fn job_queue(&self) -> &SqsQueue {
-        &self.job_queue
+    fn job_queue(&self, lane: Lane) -> &SqsQueue {
+        match lane {
+            Lane::Default => &self.job_queue,
+            Lane::Bulk => &self.bulk_queue,
+        }
     }
 
     fn state_queue(&self) -> &SqsQueue {

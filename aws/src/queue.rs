@@ -9,6 +9,7 @@ use aws_sdk_sqs::{
 };
 use nommer_core::{
     id::JobId,
+    lane::Lane,
     ports::{Delivery, JobQueue, StoreError},
 };
 
@@ -66,6 +67,7 @@ impl SqsQueue {
             job_id,
             receipt,
             receives,
+            lane: Lane::default(),
         })
     }
 }

@@ -3,6 +3,7 @@
 mod batch;
 mod bulk;
 mod keys;
+mod list;
 mod presets;
 mod system;
 
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 pub(crate) use batch::BatchArgs;
 pub(crate) use bulk::BulkArgs;
 pub(crate) use keys::{KeysCommand, NewKeyArgs, WebhooksCommand};
+pub(crate) use list::ListArgs;
 pub(crate) use presets::PresetsCommand;
 pub(crate) use system::{DeployArgs, DeployCommand, EstimateArgs, FleetCommand, SimulateArgs};
 
@@ -90,6 +92,14 @@ pub(crate) enum Command {
         /// What to do. Default: status.
         #[command(subcommand)]
         command: Option<FleetCommand>,
+    },
+
+    /// Show what the system did lately: jobs, waiting times, cost.
+    #[command(after_help = "Example:\n  nommer stats --window 168h")]
+    Stats {
+        /// How far back, from 1m to 2160h.
+        #[arg(long, default_value = "24h")]
+        window: String,
     },
 
     /// Make, list and revoke API keys.
@@ -262,6 +272,10 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "USD")]
     pub(crate) max_cost: Option<f64>,
 
+    /// How urgent the job is, from -50 to 50. Below zero, it waits until no other does.
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = clap::value_parser!(i8).range(-50..=50))]
+    pub(crate) priority: Option<i8>,
+
     /// Only check the job and estimate what it takes.
     #[arg(long, conflicts_with = "wait")]
     pub(crate) dry_run: bool,
@@ -274,19 +288,7 @@ pub(crate) struct SubmitArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobsCommand {
     /// List jobs, newest first.
-    List {
-        /// Only jobs in this state.
-        #[arg(long)]
-        state: Option<String>,
-
-        /// Only jobs with this external id.
-        #[arg(long)]
-        external_id: Option<String>,
-
-        /// At most so many.
-        #[arg(long, default_value_t = 20)]
-        limit: u32,
-    },
+    List(ListArgs),
     /// Show one job.
     Get {
         /// Its id.

@@ -9,7 +9,7 @@ use nommer_aws::{ApiSigner, load_config};
 use nommer_core::{
     api::{
         BulkView, DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page,
-        PresetView, ProbeView, Problem,
+        PresetView, ProbeView, Problem, StatsView,
     },
     job::StateName,
     secret::Secret,
@@ -22,6 +22,9 @@ use wire::{own_key, segment};
 
 /// Pause after which a system that could not be reached is asked again.
 const UNREACHABLE_PAUSE: Duration = Duration::from_secs(2);
+
+/// Jobs on the largest page of a list.
+const LARGEST_PAGE: usize = 100;
 
 /// What became of a request that is made again if it must.
 #[derive(Debug)]
@@ -190,6 +193,38 @@ impl Client {
     pub(crate) async fn jobs(&self, query: &[(&str, String)]) -> Result<Page<JobView>, Failure> {
         self.json(self.http.get(self.url("/v1/jobs")).query(query))
             .await
+    }
+
+    /// The newest jobs that a filter finds, at most so many, and whether there may be more.
+    pub(crate) async fn first_jobs(
+        &self,
+        limit: u32,
+        filter: &[(&str, String)],
+    ) -> Result<(Vec<JobView>, bool), Failure> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let (mut jobs, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = (limit - jobs.len()).min(LARGEST_PAGE);
+            let mut query = filter.to_vec();
+            query.push(("limit", page.to_string()));
+            query.extend(cursor.map(|cursor| ("cursor", cursor)));
+            let page = self.jobs(&query).await?;
+            jobs.extend(page.data);
+            cursor = page.next_cursor;
+            if cursor.is_none() || jobs.len() >= limit {
+                return Ok((jobs, cursor.is_some()));
+            }
+        }
+    }
+
+    /// What the system did lately.
+    pub(crate) async fn stats(&self, window: &str) -> Result<StatsView, Failure> {
+        self.json(
+            self.http
+                .get(self.url("/v1/stats"))
+                .query(&[("window", window)]),
+        )
+        .await
     }
 
     /// Every job in one of these states.

@@ -11,7 +11,7 @@ use nommer_core::{
 use serde_json::json;
 
 use crate::{
-    args::JobsCommand,
+    args::{JobsCommand, ListArgs},
     client::Client,
     failure::Failure,
     fleet::usd,
@@ -25,20 +25,7 @@ pub(crate) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     match command {
-        JobsCommand::List {
-            state,
-            external_id,
-            limit,
-        } => {
-            list(
-                client,
-                output,
-                state.as_deref(),
-                external_id.as_deref(),
-                *limit,
-            )
-            .await
-        }
+        JobsCommand::List(args) => list(client, output, args).await,
         JobsCommand::Get { id } => get(client, output, id).await,
         JobsCommand::Log { id, tail } => log(client, output, id, *tail).await,
         JobsCommand::Watch { id } => {
@@ -93,19 +80,10 @@ async fn log(client: &Client, output: Output, id: &str, lines: u32) -> Result<()
     Ok(())
 }
 
-async fn list(
-    client: &Client,
-    output: Output,
-    state: Option<&str>,
-    external_id: Option<&str>,
-    limit: u32,
-) -> Result<(), Failure> {
-    let mut query = vec![("limit", limit.to_string())];
-    query.extend(state.map(|state| ("state", state.to_uppercase())));
-    query.extend(external_id.map(|id| ("external_id", id.to_owned())));
-    let jobs = client.jobs(&query).await?;
+async fn list(client: &Client, output: Output, args: &ListArgs) -> Result<(), Failure> {
+    let (jobs, more) = client.first_jobs(args.limit, &args.query()).await?;
     if output.json {
-        for job in &jobs.data {
+        for job in &jobs {
             output.json(job)?;
         }
         return Ok(());
@@ -114,10 +92,10 @@ async fn list(
         .map(str::to_owned)
         .to_vec();
     let rows: Vec<_> = std::iter::once(heading)
-        .chain(jobs.data.iter().map(row))
+        .chain(jobs.iter().map(row))
         .collect();
     output.data(table(&rows));
-    if jobs.next_cursor.is_some() {
+    if more {
         output.note("there are more: raise --limit");
     }
     Ok(())

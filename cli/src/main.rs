@@ -24,6 +24,7 @@ mod presets;
 mod probe;
 mod run;
 mod simulate;
+mod stats;
 mod submit;
 mod tracing;
 mod watch;

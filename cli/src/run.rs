@@ -13,7 +13,7 @@ use crate::{
     failure::Failure,
     fleet, jobs, keys, man, migrate, options,
     output::{self, Output},
-    presets, probe, simulate, submit, tracing, webhooks,
+    presets, probe, simulate, stats, submit, tracing, webhooks,
 };
 
 /// Runs one command.
@@ -45,6 +45,7 @@ async fn carry_out(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Batch(args) => Box::pin(batch::run(&args, &client().await?, output)).await,
         Command::Jobs(command) => jobs::run(&command, &client().await?, output).await,
         Command::Fleet { command } => fleet::run(command.as_ref(), &client().await?, output).await,
+        Command::Stats { window } => stats::run(&window, &client().await?, output).await,
         Command::Keys(command) => Box::pin(keys::run(&command, &cli.common, &config, output)).await,
         Command::Webhooks(command) => {
             Box::pin(webhooks::run(&command, &cli.common, &config, output)).await

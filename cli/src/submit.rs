@@ -74,6 +74,9 @@ fn body(args: &SubmitArgs) -> Result<Value, Failure> {
     if let Some(usd) = args.max_cost {
         body["max_cost_usd"] = json!(usd);
     }
+    if let Some(priority) = args.priority {
+        body["priority"] = json!(priority);
+    }
     if let Some(id) = &args.external_id {
         body["external_id"] = json!(id);
     }

@@ -5,10 +5,12 @@ mod preset;
 mod probe;
 #[cfg(feature = "openapi")]
 pub mod request;
+mod stats;
 
 pub use fleet::{CostView, EncoderState, EncoderView, Estimate, FleetState, FleetView, GONE_SHOWN};
 pub use preset::PresetView;
 pub use probe::ProbeView;
+pub use stats::StatsView;
 
 use std::collections::BTreeMap;
 
@@ -57,6 +59,9 @@ pub struct JobView {
     /// Words of the caller's by which jobs are told apart.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// How urgent it is; below zero, it waits until no other job does.
+    #[serde(default)]
+    pub priority: i8,
     /// Where the media comes from, without secrets.
     pub source_path: String,
     /// Where the result goes, without secrets.
@@ -183,6 +188,7 @@ impl JobView {
             external_id: job.spec.external_id.clone(),
             metadata: job.spec.metadata.clone(),
             tags: job.spec.tags.clone(),
+            priority: job.spec.priority,
             source: SourceView::of(&job.report),
             source_path: job.spec.source_path.redacted(),
             dest_path: redacted(job.destination()),

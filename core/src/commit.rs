@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::{
     id::JobId,
     job::{Applied, Denied, Effect, Event, Job, SCHEMA},
+    lane::Lane,
     log::JobLog,
     notify::Notification,
     ports::{JobQueue, JobStore, StoreError, Version},
@@ -23,13 +24,15 @@ use crate::{
 /// Each loss means that another writer succeeded, so progress is made; more than a few in a row means that something is wrong.
 const CONFLICTS: u32 = 16;
 
-/// The store and the two queues that a change touches.
+/// The store and the queues that a change touches.
 #[derive(Debug)]
 pub struct Table<'a, S, Q> {
     /// Where jobs live.
     pub store: &'a S,
     /// Hints for encoders.
     pub job_queue: &'a Q,
+    /// Hints for encoders that have nothing else to do.
+    pub bulk_queue: &'a Q,
     /// Hints for state-change.
     pub state_queue: &'a Q,
 }
@@ -138,7 +141,7 @@ impl<S: JobStore, Q: JobQueue> Table<'_, S, Q> {
         effects: &[Effect],
     ) -> Result<Committed, StoreError> {
         let version = self.store.put(&job, read, &notifications(effects)).await?;
-        let unsent = self.carry_out(&job.id, effects).await;
+        let unsent = self.carry_out(&job, effects).await;
         Ok(Committed::Changed {
             job: Box::new(job),
             version,
@@ -146,11 +149,16 @@ impl<S: JobStore, Q: JobQueue> Table<'_, S, Q> {
         })
     }
 
-    async fn carry_out(&self, id: &JobId, effects: &[Effect]) -> Vec<StoreError> {
+    async fn carry_out(&self, job: &Job, effects: &[Effect]) -> Vec<StoreError> {
+        let id = &job.id;
+        let queue = match job.spec.lane() {
+            Lane::Default => self.job_queue,
+            Lane::Bulk => self.bulk_queue,
+        };
         let mut unsent = Vec::new();
         for effect in effects {
             let sent = match effect {
-                Effect::Enqueue { delay } => self.job_queue.send(id, *delay).await,
+                Effect::Enqueue { delay } => queue.send(id, *delay).await,
                 Effect::Notify(_) => self.state_queue.send(id, std::time::Duration::ZERO).await,
             };
             unsent.extend(sent.err());

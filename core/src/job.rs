@@ -187,6 +187,9 @@ pub struct Output {
     /// Version tag at the destination.
     #[serde(default)]
     pub etag: Option<String>,
+    /// What its bytes amount to, as `sha256:` and 64 hexadecimal digits. Only a single file has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
 }
 
 /// One picture of a ladder.

@@ -250,7 +250,7 @@ pub fn needed(method: &str, path: &str) -> Option<Scope> {
     let reads = matches!(method, "GET" | "HEAD");
     match path {
         "/v1/health" | "/v1/version" | "/openapi.json" | "/docs" => None,
-        "/v1/presets" | "/v1/webhook-deliveries" if reads => Some(Scope::Read),
+        "/v1/presets" | "/v1/stats" | "/v1/webhook-deliveries" if reads => Some(Scope::Read),
         _ if reads && path.starts_with("/v1/presets/") => Some(Scope::Read),
         "/v1/estimates" => Some(Scope::Read),
         "/job/submit" | "/job/submit/" | "/v1/jobs:bulk" => Some(Scope::Submit),

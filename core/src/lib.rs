@@ -5,6 +5,7 @@
 
 pub mod id;
 pub mod job;
+pub mod lane;
 pub mod lease;
 
 pub mod address;
@@ -13,6 +14,7 @@ pub mod key;
 pub mod nearest;
 pub mod sealed;
 pub mod secret;
+pub mod sieve;
 pub mod spec;
 pub mod stored_preset;
 pub mod uri;

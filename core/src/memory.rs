@@ -11,6 +11,7 @@ pub use store::MemoryStore;
 use jiff::Timestamp;
 
 use crate::{
+    lane::Lane,
     ports::{Backend, ScaleSignal, Secrets, StoreError},
     sealed::SealedText,
     secret::Secret,
@@ -23,6 +24,8 @@ pub struct Memory {
     pub store: MemoryStore,
     /// Hints for encoders.
     pub job_queue: MemoryQueue,
+    /// Hints for encoders that have nothing else to do.
+    pub bulk_queue: MemoryQueue,
     /// Hints for state-change.
     pub state_queue: MemoryQueue,
     /// Keeps secrets in the clear.
@@ -35,6 +38,7 @@ impl Memory {
         Self {
             store: MemoryStore::new(),
             job_queue: MemoryQueue::new(now),
+            bulk_queue: MemoryQueue::new(now),
             state_queue: MemoryQueue::new(now),
             secrets: PlainSecrets,
         }
@@ -50,8 +54,11 @@ impl Backend for Memory {
         &self.store
     }
 
-    fn job_queue(&self) -> &MemoryQueue {
-        &self.job_queue
+    fn job_queue(&self, lane: Lane) -> &MemoryQueue {
+        match lane {
+            Lane::Default => &self.job_queue,
+            Lane::Bulk => &self.bulk_queue,
+        }
     }
 
     fn state_queue(&self) -> &MemoryQueue {

@@ -19,6 +19,7 @@ pub use table::{
 use crate::{
     commit::Table,
     id::{InstanceId, JobId},
+    lane::Lane,
     notify::Message,
     sealed::SealedText,
     secret::Secret,
@@ -70,6 +71,8 @@ pub struct Delivery {
     pub receipt: String,
     /// How often it was received, this time included.
     pub receives: u32,
+    /// Which of the job queues it is from, as whoever looks into both notes here.
+    pub lane: Lane,
 }
 
 /// A queue of hints: a message holds a job's id and nothing else. It may come late, twice, or never.
@@ -190,8 +193,8 @@ pub trait Backend: Send + Sync + 'static {
     /// Where jobs, notifications and the fleet live.
     fn store(&self) -> &Self::Store;
 
-    /// Hints for encoders.
-    fn job_queue(&self) -> &Self::Queue;
+    /// Hints for encoders, of one of the two queues.
+    fn job_queue(&self, lane: Lane) -> &Self::Queue;
 
     /// Hints for state-change.
     fn state_queue(&self) -> &Self::Queue;
@@ -203,7 +206,8 @@ pub trait Backend: Send + Sync + 'static {
     fn table(&self) -> Table<'_, Self::Store, Self::Queue> {
         Table {
             store: self.store(),
-            job_queue: self.job_queue(),
+            job_queue: self.job_queue(Lane::Default),
+            bulk_queue: self.job_queue(Lane::Bulk),
             state_queue: self.state_queue(),
         }
     }

@@ -26,6 +26,7 @@ use crate::{
     address::NetworkRules,
     error::{Code, JobError},
     extras::{Captions, Extras},
+    lane::Lane,
     notify::{NotifyFormat, NotifyTarget},
     options::{OptionPolicy, Pair},
     output::{Clip, OutputSpec, POSTER, THUMBNAIL_FOLDER, Thumbnails},
@@ -81,6 +82,9 @@ pub struct JobSpec {
     /// Seconds that the FFmpeg runs of an attempt may take together, where that is less than the operator allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u64>,
+    /// How urgent it is, within [`PRIORITIES`](crate::lane::PRIORITIES).
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub priority: i8,
     /// How often the job may be tried.
     pub max_attempts: u32,
     /// The most that it may cost, in US dollars.
@@ -91,7 +95,18 @@ pub struct JobSpec {
     pub duration_seconds: Option<f64>,
 }
 
+/// The priority of a job that asks for none. Not stored.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_usual(priority: &i8) -> bool {
+    *priority == 0
+}
+
 impl JobSpec {
+    /// The queue that it waits in.
+    pub fn lane(&self) -> Lane {
+        Lane::of(self.priority)
+    }
+
     /// Where its outputs go, in their order and then its poster, its thumbnails and its captions, below a destination with or without its secret: files, and folders of what is packaged.
     pub fn places(&self, destination: &MediaUri) -> Vec<MediaUri> {
         if !destination.is_folder() {

@@ -17,6 +17,7 @@ use nommer_core::{
     id::JobId,
     instance::InstanceState,
     job::{Job, StateName},
+    lane::Lane,
     money::WorkAverage,
     ports::{Backend, Delivery, FleetStore, JobQueue, StoreError},
 };
@@ -146,6 +147,7 @@ impl<B: Backend, R: Runner, C: Clock> Daemon<B, R, C> {
             usize::try_from(self.fleet.jobs_per_instance).unwrap_or(1),
         ));
         let mut busy_at = Instant::now();
+        let mut wait = POLL;
         while !shared.stop.drain.is_cancelled() {
             let free = shared
                 .stop
@@ -154,15 +156,9 @@ impl<B: Backend, R: Runner, C: Clock> Daemon<B, R, C> {
                 .await;
             let Some(Ok(slot)) = free else { break };
             // The message is not dropped half-received: a look lasts a moment only.
-            match self
-                .worker
-                .backend
-                .job_queue()
-                .receive(1, POLL, self.worker.times.lease)
-                .await
-            {
-                Ok(deliveries) => {
-                    if let Some(delivery) = deliveries.into_iter().next() {
+            match self.look(&mut wait).await {
+                Ok(delivery) => {
+                    if let Some(delivery) = delivery {
                         busy_at = Instant::now();
                         jobs.spawn(work(
                             Arc::clone(&self.worker),
@@ -195,6 +191,25 @@ impl<B: Backend, R: Runner, C: Clock> Daemon<B, R, C> {
                 busy_at = Instant::now();
             }
         }
+    }
+
+    /// One look into both queues: into the bulk queue only if the other gives nothing. While the bulk queue gives, that other one is not
+    /// waited for.
+    async fn look(&self, wait: &mut Duration) -> Result<Option<Delivery>, StoreError> {
+        let hidden = self.worker.times.lease;
+        for (lane, patience) in [(Lane::Default, *wait), (Lane::Bulk, Duration::ZERO)] {
+            let queue = self.worker.backend.job_queue(lane);
+            let received = queue.receive(1, patience, hidden).await?;
+            if let Some(delivery) = received.into_iter().next() {
+                *wait = match lane {
+                    Lane::Default => POLL,
+                    Lane::Bulk => Duration::ZERO,
+                };
+                return Ok(Some(Delivery { lane, ..delivery }));
+            }
+        }
+        *wait = POLL;
+        Ok(None)
     }
 
     /// Whether the fleet keeps its minimum and its spare without this one. Not if the table does not say.
@@ -232,7 +247,7 @@ async fn work<B: Backend, R: Runner, C: Clock>(
         // A second message for a job in hand: it waits, and is dropped when it comes back after the job's end.
         worker
             .backend
-            .job_queue()
+            .job_queue(delivery.lane)
             .extend(&delivery.receipt, worker.times.lease)
             .await
     };

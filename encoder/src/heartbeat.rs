@@ -9,7 +9,7 @@ use nommer_core::{
     commit::{Committed, Seen},
     job::Event,
     lease::LeaseToken,
-    ports::{Backend, JobQueue},
+    ports::{Backend, Delivery, JobQueue},
     progress::Progress,
 };
 use tokio::time::Instant;
@@ -34,7 +34,7 @@ pub(crate) type ProgressCell = Arc<Mutex<Option<Progress>>>;
 pub(crate) struct Heartbeat {
     pub(crate) seen: Arc<Seen>,
     pub(crate) token: LeaseToken,
-    pub(crate) receipt: String,
+    pub(crate) delivery: Delivery,
     pub(crate) times: LeaseTimes,
     pub(crate) progress: ProgressCell,
     /// Canceled when the lease is lost.
@@ -96,8 +96,8 @@ impl Heartbeat {
         }
         // The record is what counts; a message that comes back early is denied.
         if let Err(error) = backend
-            .job_queue()
-            .extend(&self.receipt, self.times.lease)
+            .job_queue(self.delivery.lane)
+            .extend(&self.delivery.receipt, self.times.lease)
             .await
         {
             tracing::debug!(job.id = %self.seen.id(), error = ?error, "the message was not extended");

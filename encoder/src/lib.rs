@@ -13,6 +13,7 @@ pub mod worker;
 
 pub mod attempt;
 mod beside;
+mod checksum;
 mod intake;
 mod package;
 pub mod pipeline;

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     attempt::{Made, MadeFile},
+    checksum,
     package::{self, Words},
     pipeline::Request,
     steps,
@@ -69,9 +70,14 @@ impl Look<'_> {
         let (tools, file) = (self.tools, self.work.file(name));
         let output = steps::look_at_file(tools, self.work, name, self.cancel).await?;
         let segments = steps::relocate(file.clone(), relocate).await?;
+        let checksum = checksum::of(&file, &segments).await.map_err(|error| {
+            let message = format!("the output could not be read again: {error}");
+            JobError::new(Code::EncoderFailed, message)
+        })?;
         Ok(Made {
             output: Output {
                 url: place.redacted(),
+                checksum: Some(checksum),
                 ..output
             },
             parts: Vec::new(),

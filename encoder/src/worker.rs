@@ -92,14 +92,15 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
             Committed::Denied(..) | Committed::Ignored(_) | Committed::Missing => {}
         }
         reach("ended").await;
-        self.backend.job_queue().delete(&delivery.receipt).await?;
+        let queue = self.backend.job_queue(delivery.lane);
+        queue.delete(&delivery.receipt).await?;
         reach("deleted").await;
         Ok(ended)
     }
 
     /// Leaves the message in the queue, hidden for so long, and long enough that nobody asks without a pause.
     async fn put_back(&self, delivery: &Delivery, hidden: Duration) -> Result<(), StoreError> {
-        let queue = self.backend.job_queue();
+        let queue = self.backend.job_queue(delivery.lane);
         queue.extend(&delivery.receipt, hidden.max(RETRY)).await
     }
 
@@ -122,7 +123,7 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
         let heartbeat = Heartbeat {
             seen: Arc::clone(&seen),
             token: token.clone(),
-            receipt: delivery.receipt.clone(),
+            delivery: delivery.clone(),
             times: self.times,
             progress: Arc::clone(&progress),
             lost: lost.clone(),

@@ -19,7 +19,7 @@ use std::{
 };
 
 use nix::fcntl::{Flock, FlockArg};
-use nommer_core::{notify::SigningSecret, ports::Backend};
+use nommer_core::{lane::Lane, notify::SigningSecret, ports::Backend};
 
 pub use fleet::{ProcessFleet, launched_as};
 pub use queue::LocalQueue;
@@ -101,6 +101,7 @@ pub struct Local {
     db: Db,
     store: LocalStore,
     job_queue: LocalQueue,
+    bulk_queue: LocalQueue,
     state_queue: LocalQueue,
     secrets: LocalSecrets,
     signing_secret: SigningSecret,
@@ -120,6 +121,7 @@ impl Local {
         Ok(Self {
             store: LocalStore::new(db.clone()),
             job_queue: LocalQueue::new(db.clone(), "job"),
+            bulk_queue: LocalQueue::new(db.clone(), "bulk"),
             state_queue: LocalQueue::new(db.clone(), "state-change"),
             secrets: LocalSecrets::open(&folder.join("secret.key"))?,
             signing_secret: secrets::signing_secret(&folder.join("webhook.key"))?,
@@ -166,8 +168,11 @@ impl Backend for Local {
         &self.store
     }
 
-    fn job_queue(&self) -> &LocalQueue {
-        &self.job_queue
+    fn job_queue(&self, lane: Lane) -> &LocalQueue {
+        match lane {
+            Lane::Default => &self.job_queue,
+            Lane::Bulk => &self.bulk_queue,
+        }
     }
 
     fn state_queue(&self) -> &LocalQueue {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use nommer_core::{
     id::JobId,
+    lane::Lane,
     lease::later,
     ports::{Delivery, JobQueue, StoreError},
 };
@@ -95,6 +96,7 @@ fn take(
                 .expect("ids are checked before they are stored"),
             receipt: receipt(number, receives),
             receives,
+            lane: Lane::default(),
         })
     })
     .collect()

@@ -79,6 +79,7 @@ fn every_example_of_the_documentation_runs() {
         }
         if name.starts_with('6') {
             assert_eq!(job["tags"][0], "library-2026");
+            assert_eq!(job["priority"], -50);
         }
     }
     system.assert_clean();

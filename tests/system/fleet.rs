@@ -75,6 +75,25 @@ fn an_encoder_that_is_drained_while_it_works_finishes_its_job_and_ends() {
 }
 
 #[test]
+fn a_job_of_low_priority_waits_until_no_other_does() {
+    let one_by_one = [("NOMMER_FLEET__JOBS_PER_INSTANCE", "1")];
+    let system = System::start_with(&one_by_one);
+    let first = system.submit(&slow_job(&system, "first.mp4"));
+    system.in_pass(&first, 1);
+    let submit = |name: &str, priority: i8| {
+        let mut body = slow_job(&system, name);
+        body["priority"] = json!(priority);
+        system.submit(&body)
+    };
+    let (low, high) = (submit("low.mp4", -50), submit("high.mp4", 0));
+    let begun = |id: &str| -> Timestamp {
+        let job = system.finished(id);
+        job["started_at"].as_str().unwrap().parse().unwrap()
+    };
+    assert!(begun(&high) < begun(&low), "though it came later");
+}
+
+#[test]
 fn a_paused_fleet_finishes_what_it_has_launches_nothing_and_goes_on_when_resumed() {
     let one_by_one = [
         ("NOMMER_FLEET__JOBS_PER_INSTANCE", "1"),

@@ -60,6 +60,9 @@ pub struct JobRequest {
     /// How often the job may be tried: 3 unless it is given.
     #[schema(nullable = false, minimum = 1, maximum = 10)]
     pub max_attempts: Option<u32>,
+    /// How urgent the job is: below zero, it waits until no other does. 0 unless it is given.
+    #[schema(minimum = -50, maximum = 50)]
+    pub priority: Option<i8>,
     /// The most that it may cost, in US dollars.
     #[schema(exclusive_minimum = 0)]
     pub max_cost_usd: Option<f64>,
@@ -352,6 +355,12 @@ pub struct BulkFilter {
     /// Only jobs submitted before this time.
     #[schema(format = DateTime)]
     pub created_before: Option<String>,
+    /// Only jobs of this preset: `name` for each version of it, `name@2` for one.
+    pub preset: Option<String>,
+    /// Only jobs with this tag.
+    pub tag: Option<String>,
+    /// Only jobs that hold this text.
+    pub q: Option<String>,
     /// `next_cursor` of the answer before.
     pub cursor: Option<String>,
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::{
     id::JobId,
+    lane::Lane,
     lease::later,
     ports::{Delivery, JobQueue, StoreError},
 };
@@ -115,6 +116,7 @@ impl JobQueue for MemoryQueue {
                     job_id: message.job_id.clone(),
                     receipt: receipt(*number, message.receives),
                     receives: message.receives,
+                    lane: Lane::default(),
                 }
             });
         Ok(taken.collect())

@@ -56,6 +56,7 @@ pub fn parse_legacy(body: &Value, rules: &SpecRules) -> Result<Checked, SpecErro
         metadata: std::collections::BTreeMap::default(),
         tags: Vec::new(),
         timeout_seconds: None,
+        priority: 0,
         max_attempts: DEFAULT_MAX_ATTEMPTS,
     };
     Ok(Checked {

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     error::Code,
     extras::Extras,
+    lane::PRIORITIES,
     nearest::nearest,
     notify::NotifyFormat,
     output::{Clip, OutputSpec, Thumbnails},
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// The fields of a request.
-const FIELDS: [&str; 22] = [
+const FIELDS: [&str; 23] = [
     "source_path",
     "dest_path",
     "preset",
@@ -42,6 +43,7 @@ const FIELDS: [&str; 22] = [
     "score",
     "tags",
     "timeout_seconds",
+    "priority",
 ];
 
 /// Most entries of `metadata`.
@@ -77,6 +79,7 @@ pub fn parse_v1(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError> {
         metadata: metadata(body)?,
         tags: tags(body)?,
         timeout_seconds: timeout_seconds(body)?,
+        priority: priority(body)?,
         max_attempts: max_attempts(body)?,
         max_cost_usd: amount(body, "max_cost_usd", "US dollars")?,
         duration_seconds: amount(body, "duration_seconds", "seconds")?,
@@ -283,6 +286,21 @@ fn max_attempts(body: &Map<String, Value>) -> Result<u32, SpecError> {
                 format!("max_attempts must be a whole number from 1 to {MOST_ATTEMPTS}"),
             )
         })
+}
+
+fn priority(body: &Map<String, Value>) -> Result<i8, SpecError> {
+    let Some(value) = body.get("priority").filter(|value| !value.is_null()) else {
+        return Ok(0);
+    };
+    let number = value.as_i64().and_then(|number| i8::try_from(number).ok());
+    let number = number.filter(|number| PRIORITIES.contains(number));
+    number.ok_or_else(|| {
+        let (least, most) = (PRIORITIES.start(), PRIORITIES.end());
+        let message = format!(
+            "priority must be a whole number from {least} to {most}; below zero, the job waits until no other does"
+        );
+        SpecError::invalid("/priority", message)
+    })
 }
 
 fn tags(body: &Map<String, Value>) -> Result<Vec<String>, SpecError> {

@@ -89,12 +89,8 @@ pub async fn accept<B: Backend, W: ScaleSignal>(
         }
     }
     // From here on the job is safe: prune repairs a lost message, and the next tick of scale a lost signal.
-    if let Err(error) = submit
-        .backend
-        .job_queue()
-        .send(&job.id, Duration::ZERO)
-        .await
-    {
+    let queue = submit.backend.job_queue(job.spec.lane());
+    if let Err(error) = queue.send(&job.id, Duration::ZERO).await {
         tracing::warn!(job.id = %job.id, error = ?error, "a job was recorded but not queued yet");
     }
     if let Err(error) = submit.signal.wake().await {

@@ -72,6 +72,7 @@ pub fn router<B: Backend, W: ScaleSignal + 'static>(submit: Arc<Submit<B, W>>) -
                 .put(v1::presets::put::<B, W>)
                 .delete(v1::presets::delete::<B, W>),
         )
+        .route("/v1/stats", routing::get(v1::stats::stats::<B, W>))
         .route("/v1/health", routing::get(v1::health::<B, W>))
         .route("/v1/version", routing::get(v1::version))
         .route("/openapi.json", routing::get(v1::description))

@@ -20,6 +20,7 @@ mod bulk;
 mod fleet;
 mod keys;
 mod probes;
+mod lists;
 mod retry;
 
 struct Server {

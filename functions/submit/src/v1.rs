@@ -7,6 +7,7 @@ pub(crate) mod jobs;
 pub(crate) mod logs;
 pub(crate) mod presets;
 pub(crate) mod probes;
+pub(crate) mod stats;
 
 use std::sync::Arc;
 

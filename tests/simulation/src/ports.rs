@@ -14,6 +14,7 @@ use std::{
 use nommer_core::{
     id::{JobId, KeyId},
     job::{Job, JobState},
+    lane::Lane,
     lease::LeaseToken,
     notify::Notification,
     ports::{
@@ -35,6 +36,7 @@ const STALE: Duration = Duration::from_secs(30);
 pub struct Side {
     store: SimStore,
     jobs: SimQueue,
+    bulk: SimQueue,
     states: SimQueue,
     secrets: SimSecrets,
 }
@@ -51,8 +53,9 @@ impl Side {
                 process: Arc::clone(process),
                 claimed: Mutex::default(),
             },
-            jobs: queue(true),
-            states: queue(false),
+            jobs: queue(Some(Lane::Default)),
+            bulk: queue(Some(Lane::Bulk)),
+            states: queue(None),
             secrets: SimSecrets(Arc::clone(process)),
         })
     }
@@ -67,8 +70,11 @@ impl Backend for Side {
         &self.store
     }
 
-    fn job_queue(&self) -> &SimQueue {
-        &self.jobs
+    fn job_queue(&self, lane: Lane) -> &SimQueue {
+        match lane {
+            Lane::Default => &self.jobs,
+            Lane::Bulk => &self.bulk,
+        }
     }
 
     fn state_queue(&self) -> &SimQueue {

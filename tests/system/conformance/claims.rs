@@ -53,6 +53,7 @@ fn claim_all(world: &impl World, encoder: u32) -> u32 {
         let table = Table {
             store,
             job_queue: &queue,
+            bulk_queue: &queue,
             state_queue: &queue,
         };
         let mut claimed = 0;

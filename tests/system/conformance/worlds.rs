@@ -9,6 +9,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 use nommer_core::{
+    lane::Lane,
     lease::later,
     memory::{MemoryQueue, MemoryStore, PlainSecrets},
     ports::Backend as _,
@@ -103,7 +104,7 @@ impl World for Local {
     }
 
     fn queue(&self) -> &LocalQueue {
-        self.local.job_queue()
+        self.local.job_queue(Lane::Default)
     }
 
     /// Moves all messages into the past instead of waiting.

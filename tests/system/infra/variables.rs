@@ -18,7 +18,8 @@ use super::{file, resources, template, user_data};
 const LOCAL_ONLY: [&str; 2] = ["server", "local"];
 
 /// The names of resources, which are no settings: those that all are told, and those of single functions.
-const RESOURCES: [&str; 5] = [
+const RESOURCES: [&str; 6] = [
+    "NOMMER_BULK_QUEUE_URL",
     "NOMMER_JOB_QUEUE_URL",
     "NOMMER_KEY_ID",
     "NOMMER_STACK",

@@ -83,6 +83,7 @@ fn start(program: &Path, runtime: &Runtime) -> Result<Child> {
         .env("NOMMER_STACK", "bench")
         .env("NOMMER_TABLE", "bench")
         .env("NOMMER_JOB_QUEUE_URL", format!("{services}/jobs"))
+        .env("NOMMER_BULK_QUEUE_URL", format!("{services}/bulk"))
         .env("NOMMER_STATE_QUEUE_URL", format!("{services}/states"))
         .env("NOMMER_KEY_ID", "bench")
         .env("NOMMER_EVENT_BUS", "bench")

@@ -10,7 +10,7 @@
 use nommer_core::{
     api::{
         BulkView, DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page,
-        PresetView, ProbeView, Problem, SourceView,
+        PresetView, ProbeView, Problem, SourceView, StatsView,
         request::{
             BulkRequest, EstimateRequest, Health, JobRequest, LegacyAnswer, PauseRequest,
             PresetRequest, ProbeRequest, VersionView,
@@ -46,6 +46,16 @@ struct ListQuery {
     /// Only jobs submitted before this time.
     #[param(nullable = false, format = DateTime)]
     created_before: Option<String>,
+    /// Only jobs of this preset: `name` for each version of it, `name@2` for one. Of this and the next two, a request looks at 2,000
+    /// records at most: a page may hold fewer jobs than its limit, and the next one more.
+    #[param(nullable = false, min_length = 1)]
+    preset: Option<String>,
+    /// Only jobs with this tag.
+    #[param(nullable = false, min_length = 1)]
+    tag: Option<String>,
+    /// Only jobs that hold this text, whatever its case: in id, addresses without secrets, external id, tags, metadata or error.
+    #[param(nullable = false, min_length = 1)]
+    q: Option<String>,
     /// At most so many.
     #[param(nullable = false, minimum = 1, maximum = 100)]
     limit: Option<u32>,
@@ -204,6 +214,12 @@ pub(super) fn encoders() {}
 #[utoipa::path(post, path = "/v1/encoders/{id}/drain", tag = "fleet", params(("id" = String, Path, description = "The encoder's id.")),
     responses((status = 202, description = "The encoder.", body = EncoderView), Refused))]
 pub(super) fn drain() {}
+
+/// Figures of what the system did lately
+#[utoipa::path(get, path = "/v1/stats", tag = "fleet",
+    params(("window" = Option<String>, Query, description = "How far back, from `1m` to `2160h`: `24h` unless it is given.", nullable = false, pattern = "^([1-9][0-9]{0,3}h|[1-9][0-9]{0,3}m)$")),
+    responses((status = 200, description = "The figures.", body = StatsView), Refused))]
+pub(super) fn stats() {}
 
 /// Whether the system answers
 #[utoipa::path(get, path = "/v1/health", tag = "system", security(()),

@@ -45,6 +45,9 @@ struct Filter {
     external_id: Option<String>,
     created_after: Option<String>,
     created_before: Option<String>,
+    preset: Option<String>,
+    tag: Option<String>,
+    q: Option<String>,
     cursor: Option<String>,
 }
 
@@ -55,6 +58,9 @@ impl From<Filter> for ListQuery {
             external_id: filter.external_id,
             created_after: filter.created_after,
             created_before: filter.created_before,
+            preset: filter.preset,
+            tag: filter.tag,
+            q: filter.q,
             limit: None,
             cursor: filter.cursor,
         }
@@ -69,9 +75,11 @@ pub(crate) async fn bulk<B: Backend, W: ScaleSignal>(
     let body = read_json(body).await?;
     let request: Request = serde_json::from_value(body)
         .map_err(|error| Refusal::new(Code::InvalidSpec, error.to_string()))?;
-    let mut filter = caller.narrowed(ListQuery::from(request.filter).filter()?);
+    let asked = ListQuery::from(request.filter);
+    let sieve = asked.sieve()?;
+    let mut filter = caller.narrowed(asked.filter()?);
     filter.limit = PAGE;
-    let (jobs, next_cursor) = page(&submit, filter).await?;
+    let (jobs, next_cursor) = page(&submit, filter, &sieve).await?;
     let mut view = BulkView {
         matched: jobs.len(),
         done: 0,

@@ -15,6 +15,7 @@ use nommer_core::{
     job::{Event, Job, StateChange, StateName},
     key::Caller,
     ports::{Backend, JobFilter, JobStore, ScaleSignal, Version},
+    sieve::{LOOKED_AT_MOST, Sieve},
 };
 use serde::Deserialize;
 
@@ -29,6 +30,9 @@ use crate::{
 const PAGE: u32 = 20;
 const PAGE_AT_MOST: u32 = 100;
 
+/// Records that are read at a time for what no index finds.
+const LOOK: u32 = 200;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
@@ -36,11 +40,27 @@ pub(crate) struct ListQuery {
     pub(super) external_id: Option<String>,
     pub(super) created_after: Option<String>,
     pub(super) created_before: Option<String>,
+    pub(super) preset: Option<String>,
+    pub(super) tag: Option<String>,
+    pub(super) q: Option<String>,
     pub(super) limit: Option<String>,
     pub(super) cursor: Option<String>,
 }
 
 impl ListQuery {
+    /// What is looked for in the records themselves.
+    pub(super) fn sieve(&self) -> Result<Sieve, Refusal> {
+        let word = |name: &str, text: &Option<String>| match text {
+            Some(text) if text.is_empty() => Err(invalid(format!("{name} must not be empty"))),
+            text => Ok(text.clone()),
+        };
+        Ok(Sieve {
+            preset: word("preset", &self.preset)?,
+            tag: word("tag", &self.tag)?,
+            text: word("q", &self.q)?,
+        })
+    }
+
     /// The filter, for as many jobs as a page shows.
     pub(super) fn filter(self) -> Result<JobFilter, Refusal> {
         let state = self.state.map(|name| {
@@ -96,8 +116,10 @@ pub(crate) async fn list<B: Backend, W: ScaleSignal>(
     Extension(caller): Extension<Caller>,
     asked: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<Page<JobView>>, Refusal> {
-    let filter = caller.narrowed(query(asked)?.filter()?);
-    let (jobs, next_cursor) = page(&submit, filter).await?;
+    let asked = query(asked)?;
+    let sieve = asked.sieve()?;
+    let filter = caller.narrowed(asked.filter()?);
+    let (jobs, next_cursor) = page(&submit, filter, &sieve).await?;
     let now = Timestamp::now();
     let data = jobs.iter().map(|job| JobView::new(job, now)).collect();
     Ok(Json(Page { data, next_cursor }))
@@ -107,7 +129,11 @@ pub(crate) async fn list<B: Backend, W: ScaleSignal>(
 pub(super) async fn page<B: Backend, W>(
     submit: &Submit<B, W>,
     filter: JobFilter,
+    sieve: &Sieve,
 ) -> Result<(Vec<Job>, Option<String>), Refusal> {
+    if !sieve.is_open() {
+        return sifted(submit, filter, sieve).await;
+    }
     let shown = filter.limit as usize;
     let one_more = JobFilter {
         limit: filter.limit + 1,
@@ -119,6 +145,36 @@ pub(super) async fn page<B: Backend, W>(
     let last = jobs.last().filter(|_| more);
     let next_cursor = last.map(|job| job.id.to_string());
     Ok((jobs, next_cursor))
+}
+
+/// The same of those that pass the sieve. What a request comes past is bounded: a page may hold fewer jobs than it could, even none.
+async fn sifted<B: Backend, W>(
+    submit: &Submit<B, W>,
+    filter: JobFilter,
+    sieve: &Sieve,
+) -> Result<(Vec<Job>, Option<String>), Refusal> {
+    let (shown, mut looked_at, mut found) = (filter.limit as usize, 0, Vec::new());
+    let mut rest = JobFilter {
+        limit: LOOK,
+        ..filter
+    };
+    loop {
+        let jobs = submit.backend.store().list(&rest).await?;
+        let last = jobs.len() < LOOK as usize;
+        for job in jobs {
+            looked_at += 1;
+            rest.before = Some(job.id.clone());
+            if sieve.passes(&job) {
+                found.push(job);
+            }
+            if found.len() == shown || looked_at == LOOKED_AT_MOST {
+                return Ok((found, rest.before.map(|id| id.to_string())));
+            }
+        }
+        if last {
+            return Ok((found, None));
+        }
+    }
 }
 
 /// Shows a job, or answers 304 to a caller who has seen it as it is stored. What grows with the time alone, its cost, does not count.

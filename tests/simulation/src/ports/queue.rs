@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use nommer_core::{
     id::JobId,
+    lane::Lane,
     memory::{MemoryQueue, PlainSecrets},
-    ports::{Delivery, JobQueue, ScaleSignal, Secrets, StoreError},
+    ports::{Backend as _, Delivery, JobQueue, ScaleSignal, Secrets, StoreError},
     sealed::SealedText,
     secret::Secret,
 };
@@ -17,17 +18,16 @@ use crate::{functions, mutants::Mutant, process::Process};
 #[derive(Debug)]
 pub struct SimQueue {
     pub(super) process: Arc<Process>,
-    /// Whether it holds hints for encoders; else those for state-change.
-    pub(super) jobs: bool,
+    /// The queue that holds hints for encoders; none if it holds those for state-change.
+    pub(super) jobs: Option<Lane>,
 }
 
 impl SimQueue {
     fn base(&self) -> &MemoryQueue {
         let world = &self.process.world;
-        let queue = if self.jobs {
-            &world.memory.job_queue
-        } else {
-            &world.memory.state_queue
+        let queue = match self.jobs {
+            Some(lane) => world.memory.job_queue(lane),
+            None => &world.memory.state_queue,
         };
         queue.set_now(world.now());
         queue
@@ -67,7 +67,7 @@ impl JobQueue for SimQueue {
                 let soon = Duration::from_secs(world.between(0, 90));
                 self.base().send(&delivery.job_id, soon).await?;
             }
-            if self.jobs && world.has(Mutant::DeleteBeforeWork) {
+            if self.jobs.is_some() && world.has(Mutant::DeleteBeforeWork) {
                 self.base().delete(&delivery.receipt).await?;
             }
         }

@@ -87,6 +87,7 @@ impl Aws {
             stack: self.table.clone(),
             table: self.table.clone(),
             job_queue_url: self.queue_url.clone(),
+            bulk_queue_url: self.queue_url.clone(),
             state_queue_url: self.queue_url.clone(),
             key_id: String::new(),
             settings: settings.clone(),
