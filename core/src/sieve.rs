@@ -1,6 +1,6 @@
 //! What a list of jobs is narrowed by beyond what tables index: looked for in each record that the list comes past.
 
-use crate::job::Job;
+use crate::{job::Job, uri::MediaUri};
 
 /// Records that one request comes past at most while it looks for those that are asked for. A page may then hold fewer jobs than its limit.
 pub const LOOKED_AT_MOST: usize = 2_000;
@@ -40,14 +40,12 @@ impl Sieve {
 fn holds(job: &Job, text: &str) -> bool {
     let text = text.to_lowercase();
     let spec = &job.spec;
-    let own = [
-        job.id.to_string(),
-        spec.source_path.redacted(),
-        spec.dest_path.redacted(),
-    ];
+    let own = [job.id.to_string(), spec.source_path.redacted()];
+    let destination = job.destination().map(MediaUri::redacted);
     let error = job.error().map(ToString::to_string);
     let words = spec.external_id.iter().chain(&spec.tags);
-    let words = words.chain(spec.metadata.values()).chain(&error);
+    let words = words.chain(spec.metadata.values());
+    let words = words.chain(&destination).chain(&error);
     own.iter()
         .chain(words)
         .any(|word| word.to_lowercase().contains(&text))

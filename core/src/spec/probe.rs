@@ -26,6 +26,7 @@ pub fn parse_probe(body: &Value, rules: &SpecRules) -> Result<Checked, SpecError
         metadata: std::collections::BTreeMap::default(),
         tags: Vec::new(),
         timeout_seconds: None,
+        priority: 0,
         max_attempts: DEFAULT_MAX_ATTEMPTS,
         max_cost_usd: None,
         duration_seconds: None,

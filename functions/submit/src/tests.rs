@@ -19,8 +19,8 @@ use super::*;
 mod bulk;
 mod fleet;
 mod keys;
-mod probes;
 mod lists;
+mod probes;
 mod retry;
 
 struct Server {
