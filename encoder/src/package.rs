@@ -3,6 +3,7 @@
 //! FFmpeg writes playlists as for a live stream: with the time of day, without a type, and with rates as they were asked for. The
 //! segments are left as they are. Nothing is uploaded here.
 
+mod layout;
 mod words;
 
 use std::{
@@ -18,6 +19,7 @@ use nommer_core::{
     plan::{DASH_MANIFEST, HLS_MANIFEST},
 };
 
+use layout::Layout;
 pub(crate) use words::Words;
 
 /// Version of the protocol that maps and independent segments need (RFC 8216, section 7).
@@ -29,8 +31,8 @@ const MOST_BYTES: u64 = 16 << 20;
 /// A packaged output in the work folder.
 #[derive(Debug)]
 pub(crate) struct Package {
-    /// Names of the files that manifests refer to, below the folder.
-    pub(crate) parts: Vec<String>,
+    /// The files that manifests refer to: their names below the folder, and those that they are delivered under.
+    pub(crate) parts: Vec<(String, String)>,
     /// Captions that manifests refer to, below the folder, with their content.
     pub(crate) words: Vec<(String, Vec<u8>)>,
     /// Manifests and playlists with their content. The last is the one that players are given, and others come before what names them.
@@ -45,11 +47,12 @@ pub(crate) struct Package {
     pub(crate) inits: Vec<String>,
 }
 
-/// Reads what FFmpeg wrote into `folder`, with its segments in `folder/parts`. Its manifests name these captions too.
+/// Reads what FFmpeg wrote into `folder`, with its segments in `folder/parts`. Its manifests name these captions too. The sound has
+/// this rate, if that is known.
 pub(crate) fn read(
     folder: &Path,
     parts: &str,
-    container: Container,
+    (container, sound): (Container, Option<u64>),
     words: &[Words],
 ) -> Result<Package, JobError> {
     let names = listed(folder, parts)?;
@@ -72,6 +75,10 @@ pub(crate) fn read(
     describe(&mut master, &media);
     let seconds = media.iter().map(Media::seconds).fold(0.0, f64::max);
     let inits = inits(&master, &media);
+    let layout = Layout::of(&master, parts, sound);
+    for one in &mut media {
+        layout.rename(&mut one.playlist);
+    }
     let mut manifests = Vec::new();
     if container.has_hls() {
         for one in &media {
@@ -89,7 +96,7 @@ pub(crate) fn read(
     if container.has_dash() {
         manifests.push((
             DASH_MANIFEST.to_owned(),
-            words::name_in_dash(text(DASH_MANIFEST)?, words, parts),
+            words::name_in_dash(layout.rename_in_dash(text(DASH_MANIFEST)?), words, parts),
         ));
     }
     if container.has_hls() {
@@ -107,7 +114,10 @@ pub(crate) fn read(
         seconds,
         inits,
         words: words::files(words, parts),
-        parts: names,
+        parts: names
+            .into_iter()
+            .map(|name| (name.clone(), layout.place(&name)))
+            .collect(),
         manifests,
         bytes,
     })

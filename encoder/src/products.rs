@@ -50,7 +50,10 @@ impl Look<'_> {
             let file = product.file.as_str();
             let mut one = match &product.kind {
                 ProductKind::File { relocate } => self.file(file, *relocate, place).await?,
-                ProductKind::Package(container) => self.package(file, *container, &place).await?,
+                ProductKind::Package(container) => {
+                    let kind = (*container, self.sound_of(product));
+                    self.package(file, kind, &place).await?
+                }
                 ProductKind::Sheets(sheets) => self.sheets(file, sheets, &place).await?,
                 ProductKind::Captions(number) => self.words(*number, place),
             };
@@ -94,11 +97,12 @@ impl Look<'_> {
     async fn package(
         &self,
         folder: &str,
-        container: Container,
+        (container, sound): (Container, Option<u64>),
         place: &MediaUri,
     ) -> Result<Made, JobError> {
         let at = self.work.file(folder);
-        let package = package::read(&at, &self.request.parts, container, &self.named())?;
+        let kind = (container, sound);
+        let package = package::read(&at, &self.request.parts, kind, &self.named())?;
         let tools = self.tools;
         let output = steps::look_at_package(tools, self.work, folder, &package, self.cancel);
         let output = output.await?;
@@ -125,6 +129,13 @@ impl Look<'_> {
             parts,
             files,
         })
+    }
+
+    /// The rate of the sound of an output, if the job says one.
+    fn sound_of(&self, product: &Product) -> Option<u64> {
+        let mut outputs = self.request.spec.outputs.iter();
+        let output = outputs.find(|output| product.name.as_ref() == Some(&output.name))?;
+        output.audio.as_ref()?.bitrate
     }
 
     /// The captions that the manifests of a package name.
@@ -163,7 +174,8 @@ impl Look<'_> {
     ) -> Result<Made, JobError> {
         let at = self.work.file(folder);
         let names = package::listed(&at, &self.request.parts)?;
-        let parts = parts_of(&at, &names, place).await?;
+        let same = names.iter().map(|name| (name.clone(), name.clone()));
+        let parts = parts_of(&at, &same.collect::<Vec<_>>(), place).await?;
         let named: Vec<String> = names
             .iter()
             .map(|name| format!("{THUMBNAIL_FOLDER}{name}"))
@@ -213,17 +225,17 @@ fn written(destination: MediaUri, folder: &Path, content: Vec<u8>) -> MadeFile {
     }
 }
 
-/// Files of a folder that go to the same names below a place.
+/// Files of a folder, each with the name that it gets below a place.
 async fn parts_of(
     folder: &Path,
-    names: &[String],
+    names: &[(String, String)],
     place: &MediaUri,
 ) -> Result<Vec<MadeFile>, JobError> {
     let mut parts = Vec::new();
-    for name in names {
+    for (name, under) in names {
         let file = folder.join(name);
         parts.push(MadeFile {
-            destination: place.join(name),
+            destination: place.join(under),
             segments: steps::relocate(file.clone(), false).await?,
             attributes: ObjectAttributes::NONE,
             file,
