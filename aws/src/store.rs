@@ -6,6 +6,9 @@
 //! | probe | `JOB#id` | `JOB` | while unfinished: `UNFINISHED` / id | |
 //! | its external id | `JOB#id` | `EXTERNAL` | | `EXTERNAL#value` / id |
 //! | its owner | `JOB#id` | `OWNER` | | `OWNER#key` / id |
+//! | its batch | `JOB#id` | `BATCH` | | `BATCH#batch` / id |
+//! | batch | `BATCH#id` | `BATCH` | until it ends: `BATCHES` / id | `BATCHES` / id |
+//! | entry of a batch | `BATCH#id` | `ENTRY#number` | | |
 //! | notification | `JOB#id` | `NOTIFICATION#sequence` | while due: `DUE` / time | |
 //! | destination of a live job | `DESTINATION#hash` | `DESTINATION` | | |
 //! | idempotency key | `KEY#key` | `KEY` | | |
@@ -20,6 +23,7 @@
 //! A write that failed although it was applied (its answer was lost, and the SDK sent it again) is told from a real conflict by
 //! the random `write_id` that every write leaves in its item.
 
+mod batches;
 mod create;
 mod fleet;
 pub(crate) mod item;

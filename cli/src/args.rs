@@ -12,12 +12,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use batch::BatchArgs;
+pub(crate) use batch::{BatchArgs, BatchesCommand};
 pub(crate) use bulk::BulkArgs;
 pub(crate) use keys::{KeysCommand, NewKeyArgs, WebhooksCommand};
 pub(crate) use list::ListArgs;
 pub(crate) use presets::PresetsCommand;
-pub(crate) use system::{DeployArgs, DeployCommand, EstimateArgs, FleetCommand, SimulateArgs};
+pub(crate) use system::{
+    ConfigCommand, DeployArgs, DeployCommand, EstimateArgs, FleetCommand, SimulateArgs,
+};
 
 /// Encode video on this machine or on your own AWS account.
 ///
@@ -48,7 +50,7 @@ pub(crate) struct Common {
     pub(crate) api: Option<String>,
 
     /// A deployed stack to talk to instead, by its name. Requests are signed with your AWS credentials.
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, env = "NOMMER_STACK", value_name = "NAME")]
     pub(crate) stack: Option<String>,
 
     /// Folder of the local database, keys, work folders and logs.
@@ -76,9 +78,16 @@ pub(crate) enum Command {
 
     /// Submit many jobs from a list, a few at a time, and see each to its end. Goes on where it was stopped.
     #[command(
-        after_help = "Examples:\n  nommer batch films.csv\n  nommer batch jobs.jsonl --target-queue 10\n  nommer batch s3://films/2026/ --destination 's3://web/{stem}.mp4' --preset web-mp4-1080p"
+        after_help = "Examples:\n  nommer batch films.csv\n  nommer batch jobs.jsonl --target-queue 10\n  nommer batch films.csv --server\n  nommer batch s3://films/2026/ --destination 's3://web/{stem}.mp4' --preset web-mp4-1080p"
     )]
     Batch(BatchArgs),
+
+    /// Look at batches that were handed over to the system, follow and cancel them.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  nommer batch films.csv --server\n  nommer batches list"
+    )]
+    Batches(BatchesCommand),
 
     /// Look at jobs, cancel or delete them.
     #[command(subcommand)]
@@ -166,11 +175,18 @@ pub(crate) enum Command {
     Simulate(SimulateArgs),
 
     /// Show the settings that are in force.
-    #[command(after_help = "Examples:\n  nommer config\n  nommer config --origin")]
+    #[command(
+        after_help = "Examples:\n  nommer config show\n  nommer config show --origin",
+        args_conflicts_with_subcommands = true
+    )]
     Config {
         /// List each setting with its value and the layer that it comes from.
         #[arg(long)]
         origin: bool,
+
+        /// What to do. Default: show.
+        #[command(subcommand)]
+        command: Option<ConfigCommand>,
     },
 
     /// Print the description of the API, for generators of clients and the like.
@@ -303,15 +319,33 @@ pub(crate) enum JobsCommand {
         #[arg(long, value_name = "LINES", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         tail: u32,
     },
-    /// Follow one job until it has ended.
+    /// Follow jobs until they have ended.
     Watch {
-        /// Its id.
-        id: String,
+        /// Their ids.
+        #[arg(
+            value_name = "ID",
+            required_unless_present = "all",
+            conflicts_with = "all"
+        )]
+        ids: Vec<String>,
+
+        /// Every job that has not ended.
+        #[arg(long)]
+        all: bool,
     },
-    /// Submit a job that ended badly once more, as a new job.
+    /// Submit a job that ended badly once more, as a new job; or all in one state.
     Retry {
         /// Its id.
-        id: String,
+        #[arg(required_unless_present = "state", conflicts_with = "state")]
+        id: Option<String>,
+
+        /// All jobs in this state: ERROR, ABANDONED or CANCELED.
+        #[arg(long)]
+        state: Option<String>,
+
+        /// Don't ask.
+        #[arg(short, long)]
+        yes: bool,
     },
     /// Cancel a job that has not ended.
     Cancel {

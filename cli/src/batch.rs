@@ -1,7 +1,7 @@
 //! `nommer batch`: many jobs from one list, a few of them queued at a time, each to its end. What is known of each is written down first,
 //! so a batch that was killed goes on where it stopped and encodes nothing twice.
 
-mod input;
+pub(crate) mod input;
 mod journal;
 
 use std::time::Duration;

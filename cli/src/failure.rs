@@ -61,8 +61,20 @@ impl Failure {
         self
     }
 
+    /// The next step: what was said with the error, or what helps with all of its kind.
     pub(crate) fn hint_text(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.hint.as_deref().or(match self.status {
+            Self::FAILED => {
+                Some("`nommer doctor` checks this machine and, with --stack, a deployed stack")
+            }
+            Self::USAGE => Some("add --help to the command to see what it takes"),
+            Self::NOT_FOUND => Some("`nommer jobs list` shows the jobs that there are"),
+            Self::NOT_ALLOWED => Some(
+                "an operator gives rights with `nommer keys create`; say the key in NOMMER_API_KEY",
+            ),
+            Self::JOB_ENDED_BADLY => Some("`nommer jobs log ID` prints what FFmpeg said"),
+            _ => None,
+        })
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {

@@ -11,12 +11,12 @@ use nommer_core::{
 use serde_json::json;
 
 use crate::{
-    args::{JobsCommand, ListArgs},
+    args::{BulkArgs, JobsCommand, ListArgs},
     client::Client,
     failure::Failure,
     fleet::usd,
     output::{Output, table},
-    watch::{conclude, describe, until_ended},
+    watch::{describe, follow, unfinished},
 };
 
 pub(crate) async fn run(
@@ -28,12 +28,23 @@ pub(crate) async fn run(
         JobsCommand::List(args) => list(client, output, args).await,
         JobsCommand::Get { id } => get(client, output, id).await,
         JobsCommand::Log { id, tail } => log(client, output, id, *tail).await,
-        JobsCommand::Watch { id } => {
-            let job = until_ended(client, id, output).await?;
-            conclude(&job, output)
+        JobsCommand::Watch { ids, all } => {
+            if *all {
+                follow(client, &unfinished(client).await?, output).await
+            } else {
+                follow(client, ids, output).await
+            }
         }
-        JobsCommand::Retry { id } => {
-            let job = client.retry(id).await?;
+        JobsCommand::Retry {
+            state: Some(state),
+            yes,
+            ..
+        } => {
+            let args = BulkArgs::retry(state, *yes);
+            many::bulk(client, output, &args).await
+        }
+        JobsCommand::Retry { id, .. } => {
+            let job = client.retry(id.as_deref().unwrap_or_default()).await?;
             if output.json {
                 return Ok(output.json(&job)?);
             }
@@ -98,6 +109,19 @@ async fn list(client: &Client, output: Output, args: &ListArgs) -> Result<(), Fa
     if more {
         output.note("there are more: raise --limit");
     }
+    let bad = args
+        .state
+        .as_deref()
+        .filter(|state| state.eq_ignore_ascii_case("error"));
+    if bad.is_some() && !jobs.is_empty() {
+        let count = match jobs.len() {
+            1 => "1 job".to_owned(),
+            count => format!("{count} jobs"),
+        };
+        output.note(format!(
+            "{count} · retry all: nommer jobs retry --state ERROR"
+        ));
+    }
     Ok(())
 }
 
@@ -121,7 +145,7 @@ fn row(job: &JobView) -> Vec<String> {
 }
 
 /// How long ago, in the one unit that says most.
-fn age(since: Timestamp) -> String {
+pub(crate) fn age(since: Timestamp) -> String {
     in_one_unit(elapsed(Timestamp::now(), since).as_secs())
 }
 

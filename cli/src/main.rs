@@ -2,6 +2,7 @@
 
 mod args;
 mod batch;
+mod batches;
 mod client;
 mod config;
 mod demo;

@@ -10,6 +10,7 @@ use std::{
     io::{IsTerminal, Write, stderr, stdout},
 };
 
+use console::Term;
 use serde::Serialize;
 
 use crate::args::Common;
@@ -68,8 +69,21 @@ pub(crate) fn raw(bytes: &[u8]) {
     stdout().write_all(bytes).ok();
 }
 
-/// Rows as a table with aligned columns; the first row is the heading.
+/// Rows as a table with aligned columns; the first row is the heading. On a terminal it is as wide as that, and what is too long is cut.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let (_, width) = Term::stdout().size();
+    let width = if stdout().is_terminal() {
+        usize::from(width)
+    } else {
+        usize::MAX
+    };
+    table_within(rows, width)
+}
+
+/// Narrowest that a column is made.
+const NARROWEST: usize = 10;
+
+fn table_within(rows: &[Vec<String>], most: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter()
@@ -77,15 +91,56 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
             .map(|cell| cell.chars().count())
             .max()
     };
-    let widths: Vec<usize> = (0..columns)
+    let mut widths: Vec<usize> = (0..columns)
         .map(|column| width(column).unwrap_or(0))
         .collect();
+    let between = 2 * columns.saturating_sub(1);
+    // The first column stays whole: it is what other commands are given.
+    while widths.iter().sum::<usize>() + between > most
+        && let Some(widest) = widths.iter_mut().skip(1).max()
+        && *widest > NARROWEST
+    {
+        *widest -= 1;
+    }
     let line = |row: &Vec<String>| {
         let cells = row
             .iter()
             .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}"));
+            .map(|(cell, width)| format!("{:<width$}", cut(cell, *width)));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn cut(cell: &str, width: usize) -> String {
+    if cell.chars().count() <= width {
+        return cell.to_owned();
+    }
+    let kept: String = cell.chars().take(width.saturating_sub(1)).collect();
+    kept + "…"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_as_wide_as_the_terminal_and_its_first_column_stays_whole() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let rows = [
+            row(["ID", "STATE", "ERROR"]),
+            row([
+                "job_0123456789",
+                "ERROR",
+                "source_unreadable: no moov atom was found",
+            ]),
+        ];
+        let whole = table_within(&rows, usize::MAX);
+        assert!(whole.ends_with("no moov atom was found"), "{whole}");
+        let narrow = table_within(&rows, 40);
+        assert_eq!(
+            narrow,
+            "ID              STATE  ERROR\njob_0123456789  ERROR  source_unreadabl…"
+        );
+    }
 }

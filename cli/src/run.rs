@@ -5,8 +5,8 @@ use clap_complete::Shell;
 use tokio::runtime::Builder;
 
 use crate::{
-    args::{Cli, Command, DeployArgs, DevArgs},
-    batch,
+    args::{Cli, Command, ConfigCommand, DeployArgs, DevArgs},
+    batch, batches,
     client::Client,
     config::{self, Config},
     deploy, dev, doctor, encode, encoder, estimate,
@@ -42,6 +42,10 @@ async fn carry_out(cli: Cli, output: Output) -> Result<(), Failure> {
             Box::pin(encode::run(&args, &config, output)).await
         }
         Command::Submit(args) => submit::run(&args, &client().await?, output).await,
+        Command::Batch(args) if args.server => {
+            Box::pin(batches::hand_over(&args, &client().await?, output)).await
+        }
+        Command::Batches(command) => batches::run(&command, &client().await?, output).await,
         Command::Batch(args) => Box::pin(batch::run(&args, &client().await?, output)).await,
         Command::Jobs(command) => jobs::run(&command, &client().await?, output).await,
         Command::Fleet { command } => fleet::run(command.as_ref(), &client().await?, output).await,
@@ -66,7 +70,10 @@ async fn carry_out(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Deploy(args) => deploy_stack(&args, cli.common.stack.as_deref(), output).await,
         Command::Migrate { file } => migrate::run(&file, output),
         Command::Simulate(args) => simulate::run(&args, output),
-        Command::Config { origin } => config::show(&config, origin, output),
+        Command::Config { origin, command } => {
+            let asked = matches!(command, Some(ConfigCommand::Show { origin: true }));
+            config::show(&config, origin || asked, output)
+        }
         Command::Openapi => {
             output::raw(nommer_submit::OPENAPI.as_bytes());
             Ok(())

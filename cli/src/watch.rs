@@ -1,8 +1,12 @@
 //! Following jobs until they have ended: a moving bar on a terminal, a line per change elsewhere.
 
+mod many;
+
+pub(crate) use many::{follow, unfinished};
+
 use std::{path::Path, time::Duration};
 
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 use nommer_core::{
     api::JobView,
     job::{Output as Published, StateName},
@@ -19,6 +23,8 @@ pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
 pub(crate) struct JobBar {
     bar: ProgressBar,
     output: Output,
+    /// The job's id, where there are others.
+    name: Option<String>,
     last: Option<(StateName, u32)>,
 }
 
@@ -34,13 +40,27 @@ impl JobBar {
         Self {
             bar,
             output,
+            name: None,
             last: None,
+        }
+    }
+
+    /// A bar among others.
+    fn among(bars: &MultiProgress, name: &str, output: Output) -> Self {
+        let one = Self::new(output);
+        Self {
+            bar: bars.add(one.bar),
+            name: Some(name.to_owned()),
+            ..one
         }
     }
 
     /// Shows where the job is. `round` tells attempts apart.
     pub(crate) fn show(&mut self, state: StateName, round: u32, progress: Option<&Progress>) {
-        self.bar.set_prefix(state.to_string());
+        self.bar.set_prefix(match &self.name {
+            Some(name) => format!("{name}  {state:11}"),
+            None => state.to_string(),
+        });
         if let Some(progress) = progress {
             #[expect(
                 clippy::cast_possible_truncation,
@@ -51,7 +71,10 @@ impl JobBar {
             self.bar.set_message(words(progress));
         }
         if self.last != Some((state, round)) && !self.output.bars() {
-            self.output.note(state);
+            match &self.name {
+                Some(name) => self.output.note(format!("{name}  {state}")),
+                None => self.output.note(state),
+            }
         }
         self.last = Some((state, round));
     }

@@ -1,5 +1,6 @@
 //! What `/v1` shows: the JSON shapes that the server writes and the command line reads. Additive changes only.
 
+mod batch;
 mod fleet;
 mod preset;
 mod probe;
@@ -7,6 +8,7 @@ mod probe;
 pub mod request;
 mod stats;
 
+pub use batch::{BatchCounts, BatchView, FailureView};
 pub use fleet::{CostView, EncoderState, EncoderView, Estimate, FleetState, FleetView, GONE_SHOWN};
 pub use preset::PresetView;
 pub use probe::ProbeView;
@@ -19,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Code, JobError, Warning},
-    id::{InstanceId, JobId, KeyId},
+    id::{BatchId, InstanceId, JobId, KeyId},
     job::{Job, Output, Report, StateChange, StateName},
     lease::elapsed,
     notify::Notification,
@@ -52,6 +54,9 @@ pub struct JobView {
     /// The job that this one repeats, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<JobId>,
+    /// The batch that it is of, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<BatchId>,
     /// The caller's own name for it.
     pub external_id: Option<String>,
     /// The caller's free text.
@@ -185,6 +190,7 @@ impl JobView {
             sequence: job.sequence,
             owner: job.owner.clone(),
             retry_of: job.retry_of.clone(),
+            batch_id: job.batch.as_ref().map(|place| place.id.clone()),
             external_id: job.spec.external_id.clone(),
             metadata: job.spec.metadata.clone(),
             tags: job.spec.tags.clone(),

@@ -2,9 +2,11 @@
 //!
 //! The write comes before every message. A message that cannot be sent is no failure: prune sends it again.
 
+mod batch;
 mod fleet;
 mod seen;
 
+pub use batch::{advance, cancel_batch};
 pub use fleet::{amend_fleet, request_drain, request_drain_of_all};
 pub use seen::Seen;
 
@@ -159,7 +161,9 @@ impl<S: JobStore, Q: JobQueue> Table<'_, S, Q> {
         for effect in effects {
             let sent = match effect {
                 Effect::Enqueue { delay } => queue.send(id, *delay).await,
-                Effect::Notify(_) => self.state_queue.send(id, std::time::Duration::ZERO).await,
+                Effect::Notify(_) | Effect::MoveBatch => {
+                    self.state_queue.send(id, std::time::Duration::ZERO).await
+                }
             };
             unsent.extend(sent.err());
         }
@@ -172,7 +176,7 @@ fn notifications(effects: &[Effect]) -> Vec<Notification> {
         .iter()
         .filter_map(|effect| match effect {
             Effect::Notify(notification) => Some(notification.clone()),
-            Effect::Enqueue { .. } => None,
+            Effect::Enqueue { .. } | Effect::MoveBatch => None,
         })
         .collect()
 }

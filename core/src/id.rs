@@ -1,4 +1,4 @@
-//! Names of the things that the system keeps: jobs, instances and API keys.
+//! Names of the things that the system keeps: jobs, batches, instances and API keys.
 //!
 //! Ids are opaque text outside this file. They are made from random bytes that the caller supplies; nothing here draws them.
 
@@ -37,6 +37,32 @@ impl JobId {
         let millis = u128::try_from(at.as_millisecond()).unwrap_or_default();
         // The first 48 of the 128 bits of a version 7 UUID are the time (RFC 9562, 5.7).
         Self::from_uuid(Uuid::from_u128(millis << 80))
+    }
+}
+
+/// The name of one batch.
+///
+/// Made as a job's is, so it sorts as time does. The names of its jobs follow from it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BatchId(String);
+
+/// Digits that the names of a batch and its jobs share; the last four are the entry's number.
+const SHARED_DIGITS: usize = 28;
+
+impl BatchId {
+    /// The id for a freshly drawn UUID: `batch_` and 32 hexadecimal digits, of which the last four are zero.
+    pub fn from_uuid(uuid: Uuid) -> Self {
+        let shared = uuid.as_u128() >> 16 << 16;
+        Self(format!("batch_{shared:032x}"))
+    }
+
+    /// The name of the job of an entry.
+    pub fn job(&self, entry: u32) -> JobId {
+        let digits = self.0.strip_prefix("batch_").unwrap_or(&self.0);
+        let shared = digits.get(..SHARED_DIGITS).unwrap_or(digits);
+        JobId(format!("job_{shared}{entry:04x}"))
     }
 }
 
@@ -106,7 +132,7 @@ macro_rules! checked_text {
     )+ };
 }
 
-checked_text! { JobId InstanceId KeyId }
+checked_text! { JobId BatchId InstanceId KeyId }
 
 /// Text that cannot be an id: empty, too long, or with characters other than letters, digits, `-` and `_`.
 ///
@@ -144,6 +170,16 @@ mod tests {
         assert!(at(5_000) <= made(5_000, 0));
         assert!(made(5_000, 7) < at(5_001));
         assert!(at(-1) <= made(0, 0));
+    }
+
+    #[test]
+    fn the_names_of_a_batchs_jobs_follow_from_its_own_and_sort_as_its_entries() {
+        let batch = BatchId::from_uuid(Uuid::from_u128(7 << 80 | 0xffff));
+        assert!(batch.as_str().ends_with("0000"));
+        assert!(batch.job(0) < batch.job(1) && batch.job(15) < batch.job(499));
+        assert_eq!(batch.job(500).as_str().len(), 36);
+        let next = BatchId::from_uuid(Uuid::from_u128(7 << 80 | 0x1_0000));
+        assert!(batch.job(0xffff) < next.job(0));
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub use event::{Applied, Denied, Effect, Event};
 pub use state::{JobState, Stage, StateName};
 
 use crate::{
+    batch::BatchPlace,
     error::{JobError, Warning},
     id::{JobId, KeyId},
     lease::elapsed,
@@ -67,6 +68,9 @@ pub struct Job {
     /// The job that this one repeats, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<JobId>,
+    /// The batch that it is of, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchPlace>,
     /// Encrypted parts of the addresses in `spec`. Those of source and destination are dropped when the job ends.
     #[serde(default)]
     pub sealed: SealedSecrets,
@@ -243,6 +247,7 @@ impl Job {
             spec,
             owner: None,
             retry_of: None,
+            batch: None,
             sealed,
             state: JobState::Pending { not_before: None },
             sequence: 0,

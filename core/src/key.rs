@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    batch::Batch,
     error::Code,
     id::KeyId,
     job::Job,
@@ -202,6 +203,12 @@ impl Caller {
             .is_none_or(|own| job.owner.as_ref() == Some(own))
     }
 
+    /// Whether this batch is seen.
+    pub fn sees_batch(&self, batch: &Batch) -> bool {
+        self.confined_to()
+            .is_none_or(|own| batch.owner.as_ref() == Some(own))
+    }
+
     /// The list that is asked for, of the jobs that are seen.
     #[must_use]
     pub fn narrowed(&self, filter: JobFilter) -> JobFilter {
@@ -258,7 +265,11 @@ pub fn needed(method: &str, path: &str) -> Option<Scope> {
             Some(if reads { Scope::Read } else { Scope::Submit })
         }
         _ if path.starts_with("/v1/webhook-deliveries/") => Some(Scope::Submit),
-        _ if path == "/v1/jobs" || path.starts_with("/v1/jobs/") => {
+        _ if path == "/v1/jobs"
+            || path == "/v1/batches"
+            || path.starts_with("/v1/jobs/")
+            || path.starts_with("/v1/batches/") =>
+        {
             Some(if reads { Scope::Read } else { Scope::Submit })
         }
         _ => Some(Scope::Admin),

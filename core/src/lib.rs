@@ -3,6 +3,7 @@
 //! Nothing here does IO, looks at a clock, draws a random number or starts a thread: callers pass in what they know and carry out
 //! what is decided. Start reading at [`job`]; the ports to the world are in [`ports`].
 
+pub mod batch;
 pub mod id;
 pub mod job;
 pub mod lane;

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use media::{MediaError, MediaStorage, ObjectAttributes, ObjectFacts, Piece, Upload};
 pub use table::{
-    Created, FleetStore, IdempotencyKey, JobFilter, JobStore, KeyStore, LogStore,
-    NotificationStore, PresetStore,
+    BatchStore, Created, CreatedBatch, FleetStore, IdempotencyKey, JobFilter, JobStore, KeyStore,
+    LogStore, NotificationStore, PresetStore,
 };
 
 use crate::{
@@ -184,7 +184,13 @@ pub trait ScaleSignal: Send + Sync {
 /// One side of the system, embedded or AWS: its stores, queues and keys, as the use cases take them.
 pub trait Backend: Send + Sync + 'static {
     /// The table.
-    type Store: JobStore + NotificationStore + FleetStore + KeyStore + LogStore + PresetStore;
+    type Store: JobStore
+        + NotificationStore
+        + FleetStore
+        + KeyStore
+        + LogStore
+        + PresetStore
+        + BatchStore;
     /// The queues.
     type Queue: JobQueue;
     /// The keys.

@@ -63,6 +63,7 @@ pub struct Stream {
     /// FFmpeg's name of its pixel format.
     pub pix_fmt: Option<String>,
     /// Width of a pixel against its height, if it says.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<u32>>, min_items = 2, max_items = 2))]
     pub pixel_aspect: Option<(u32, u32)>,
     /// Whether the picture is to be turned by a quarter before it is shown.
     pub sideways: bool,

@@ -2,6 +2,7 @@
 //!
 //! Two shapes come in: the original's (`legacy`) and `/v1`'s. Both become the same [`JobSpec`].
 
+mod batch;
 mod check;
 mod extras;
 mod fields;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use batch::BatchRequest;
 pub use check::Checked;
 pub use legacy::parse_legacy;
 pub use probe::parse_probe;

@@ -1,5 +1,6 @@
 //! The table in SQLite: jobs, notifications, the fleet's record and its instances, API keys.
 
+mod batches;
 mod fleet;
 mod keys;
 mod logs;
@@ -8,7 +9,7 @@ mod presets;
 
 use jiff::Timestamp;
 use nommer_core::{
-    id::{JobId, KeyId},
+    id::{BatchId, JobId, KeyId},
     job::{Job, StateName},
     notify::Notification,
     ports::{Created, IdempotencyKey, JobFilter, JobStore, StoreError, Version},
@@ -155,9 +156,10 @@ fn create(
     key: Option<&IdempotencyKey>,
 ) -> Result<Created, Fault> {
     if let Some(key) = key
-        && let Some(existing) = known_key(connection, key, job.created_at)?
+        && let Some((id, same_body)) = known_key(connection, key, job.created_at)?
     {
-        return Ok(existing);
+        let job_id = id.parse().expect("ids are checked before they are stored");
+        return Ok(Created::Existing { job_id, same_body });
     }
     let destination = job.live_destination();
     let sql = "SELECT id FROM jobs WHERE live_destination = ?1";
@@ -172,8 +174,8 @@ fn create(
         return Ok(Created::DestinationTaken { job_id });
     }
     let mut insert = connection.prepare_cached(
-        "INSERT INTO jobs (id, version, state, ended, external_id, live_destination, record, owner, probe)
-         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO jobs (id, version, state, ended, external_id, live_destination, record, owner, probe, batch)
+         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING",
     )?;
     one_row(insert.execute(params![
         job.id.as_str(),
@@ -184,22 +186,28 @@ fn create(
         serde_json::to_string(job)?,
         job.owner.as_ref().map(KeyId::as_str),
         job.spec.is_probe(),
+        job.batch.as_ref().map(|place| place.id.as_str()),
     ])?)?;
     if let Some(key) = key {
-        connection.execute(
-            "INSERT OR REPLACE INTO idempotency_keys (key, body_hash, job_id, expires_at) VALUES (?1, ?2, ?3, ?4)",
-            params![key.key, key.body_hash, job.id.as_str(), key.expires_at.as_millisecond()],
-        )?;
+        remember_key(connection, key, job.id.as_str())?;
     }
     Ok(Created::New)
 }
 
-/// The job that a key belongs to already. Keys whose time is over are forgotten on the way.
+/// Keeps a key with the id that it belongs to.
+fn remember_key(connection: &Connection, key: &IdempotencyKey, id: &str) -> Result<(), Fault> {
+    let sql = "INSERT OR REPLACE INTO idempotency_keys (key, body_hash, job_id, expires_at) VALUES (?1, ?2, ?3, ?4)";
+    let until = key.expires_at.as_millisecond();
+    connection.execute(sql, params![key.key, key.body_hash, id, until])?;
+    Ok(())
+}
+
+/// The id that a key belongs to already, and whether the request was the same. Keys whose time is over are forgotten on the way.
 fn known_key(
     connection: &Connection,
     key: &IdempotencyKey,
     now: Timestamp,
-) -> Result<Option<Created>, Fault> {
+) -> Result<Option<(String, bool)>, Fault> {
     connection.execute(
         "DELETE FROM idempotency_keys WHERE expires_at <= ?1",
         [now.as_millisecond()],
@@ -208,12 +216,7 @@ fn known_key(
     let known: Option<(String, String)> = connection
         .query_row(sql, [&key.key], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    Ok(known.map(|(job_id, body_hash)| Created::Existing {
-        job_id: job_id
-            .parse()
-            .expect("ids are checked before they are stored"),
-        same_body: body_hash == key.body_hash,
-    }))
+    Ok(known.map(|(id, body_hash)| (id, body_hash == key.body_hash)))
 }
 
 /// Follows an index whatever the filter, so the last page costs as much as the first.
@@ -234,6 +237,11 @@ fn list(connection: &Connection, filter: &JobFilter) -> Result<Vec<Job>, Fault> 
     } else {
         sql.push_str(" AND ?4 IS NULL");
     }
+    if filter.batch.is_some() {
+        sql.push_str(" AND batch = ?7");
+    } else {
+        sql.push_str(" AND ?7 IS NULL");
+    }
     sql.push_str(" ORDER BY id DESC LIMIT ?5");
     // Greater than every id: ids hold nothing above `z`.
     let before = filter.before.as_ref().map_or("~", |id| id.as_str());
@@ -248,7 +256,8 @@ fn list(connection: &Connection, filter: &JobFilter) -> Result<Vec<Job>, Fault> 
             filter.external_id,
             filter.owner.as_ref().map(KeyId::as_str),
             filter.limit,
-            since
+            since,
+            filter.batch.as_ref().map(BatchId::as_str),
         ],
     )
 }

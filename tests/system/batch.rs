@@ -1,10 +1,10 @@
-//! `nommer batch` against a real system: killed in the middle, run again, and nothing is encoded twice.
+//! Batches, the client's and the system's own, against a real system: killed in the middle, run again, and nothing is encoded twice.
 
 use std::{fs, process::Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{System, boxes, decodes, eventually, make_clip, probe, repository, stream};
+use crate::harness::{System, decodes, eventually, file_url, make_clip, probe, repository, stream};
 
 fn text(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -102,37 +102,183 @@ fn a_full_queue_is_waited_out_and_not_counted() {
     assert_eq!(jobs(&system), 3);
 }
 
-/// Three pictures of one film and its sound, each as fragmented MP4: a list that stands in the documentation.
+/// What became of each job of a batch: its state, and how many attempts it took.
+fn jobs_of(system: &System, batch: &str) -> Vec<(String, u64)> {
+    let path = format!("/v1/jobs?limit=100&batch_id={batch}");
+    let (_, page) = system.http("GET", &path, None);
+    let jobs = page["data"].as_array().unwrap().iter();
+    jobs.map(|job| {
+        let state = job["state"].as_str().unwrap().to_owned();
+        (state, job["attempts"].as_u64().unwrap())
+    })
+    .collect()
+}
+
 #[test]
-fn the_documented_ladder_is_a_list_that_is_taken() {
-    let list = repository().join("docs/examples/ladder.jsonl");
+fn a_batch_of_the_systems_own_survives_its_death_and_encodes_nothing_twice() {
+    let mut system = System::start();
+    make_clip(&system.path("in.mov"), 1, "160x90");
+    list(&system, 12);
+    let handed = system.run(&["batch", "films.csv", "--server", "--target-queue", "2"]);
+    let (out, err) = text(&handed);
+    assert_eq!(handed.status.code(), Some(0), "{err}");
+    let batch = out.trim().to_owned();
+    for enough in [2, 6] {
+        eventually("some jobs", || (jobs(&system) >= enough).then_some(()));
+        system.restart();
+    }
+    let watched = system.run(&["--json", "batches", "watch", &batch]);
+    let (out, err) = text(&watched);
+    assert_eq!(watched.status.code(), Some(0), "{out}{err}");
+    let shown: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&shown["state"], &shown["counts"]["finished"]),
+        (&"FINISHED".into(), &12.into())
+    );
+    let made = jobs_of(&system, &batch);
+    assert_eq!(made.len(), 12);
+    assert_eq!(jobs(&system), 12);
+    for number in 0..12 {
+        assert!(decodes(&system.path(&format!("out-{number}.mp4"))));
+    }
+    for (state, attempts) in made {
+        // An attempt that the kill ended is made again; what was finished is not.
+        assert!(state == "FINISHED" && attempts <= 3, "{state} {attempts}");
+    }
+    let listed = text(&system.run(&["batches", "list"])).0;
+    assert!(
+        listed.contains(&batch) && listed.contains("12/12"),
+        "{listed}"
+    );
+}
+
+#[test]
+fn a_batch_of_the_systems_own_lists_what_failed_and_can_be_canceled() {
     let system = System::start();
-    let lines = fs::read_to_string(list).unwrap();
-    let bodies: Vec<Value> = lines
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert_eq!(bodies.len(), 4);
-    for body in &bodies {
-        let (status, answer) = system.http("POST", "/v1/jobs?dry_run=true", Some(body));
-        assert_eq!(status, 200, "{answer:#}");
+    fs::create_dir(system.path("films")).unwrap();
+    make_clip(&system.path("films/good.mov"), 1, "160x90");
+    fs::write(system.path("films/bad.mov"), "no film").unwrap();
+    let words = [
+        "batch",
+        "films",
+        "--destination",
+        "{stem}.mp4",
+        "--preset",
+        "copy",
+        "--server",
+    ];
+    let (batch, _) = text(&system.run(&words));
+    let watched = system.run(&["batches", "watch", batch.trim()]);
+    let (out, err) = text(&watched);
+    assert_eq!(watched.status.code(), Some(5), "{err}");
+    assert!(out.contains("1 finished, 1 failed"), "{out}");
+    assert!(
+        out.contains("bad.mov") && out.contains("source_unreadable"),
+        "{out}"
+    );
+    assert!(err.contains("nommer jobs list --batch"), "{err}");
+    let failed = system.run(&["jobs", "list", "--batch", batch.trim(), "--state", "error"]);
+    assert!(text(&failed).0.contains("bad.mov"));
+
+    make_clip(&system.path("in.mov"), 20, "640x360");
+    let to = |name: &str| json!({"dest_path": file_url(&system.path(name))});
+    let source = file_url(&system.path("in.mov"));
+    let slow = json!({"job": {"preset": "web-mp4-1080p", "source_path": source},
+        "entries": [to("a.mp4"), to("b.mp4"), to("c.mp4")], "target_queue": 1});
+    let (status, begun) = system.http("POST", "/v1/batches", Some(&slow));
+    assert_eq!(status, 201, "{begun:#}");
+    let id = begun["id"].as_str().unwrap();
+    let canceled = system.run(&["--json", "batches", "cancel", id]);
+    let shown: Value = serde_json::from_str(&text(&canceled).0).unwrap();
+    assert_eq!(
+        (&shown["state"], &shown["counts"]["canceled"]),
+        (&"CANCELED".into(), &3.into())
+    );
+    assert_eq!(jobs_of(&system, id).len(), 1);
+}
+
+/// A film of three sizes and its sound as one small file, as it stands in the documentation.
+#[test]
+fn the_documented_ladder_is_one_job_from_one_decode() {
+    let system = System::start();
+    let text = fs::read_to_string(repository().join("docs/examples/ladder.json")).unwrap();
+    let body: Value = serde_json::from_str(&text).unwrap();
+    let (status, answer) = system.http("POST", "/v1/jobs?dry_run=true", Some(&body));
+    assert_eq!(status, 200, "{answer:#}");
+
+    make_clip(&system.path("film.mp4"), 9, "1920x1080");
+    fs::create_dir(system.path("film")).unwrap();
+    let here = format!("{}/", file_url(system.folder.path()));
+    let local = text
+        .replace("https://media.example.com/", &here)
+        .replace("s3://my-results/", &here)
+        .replace(",\n  \"storage\": {\"acl\": \"public-read\"}", "");
+    fs::write(system.path("ladder.json"), local).unwrap();
+    let done = system.run(&["--json", "submit", "--file", "ladder.json", "--wait"]);
+    assert_eq!(
+        done.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let job: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(job["resolved"]["passes"].as_array().unwrap().len(), 1);
+    let parts = system.path("film").join(job["id"].as_str().unwrap());
+    for (folder, kind, rate) in [
+        ("video/480", "video", 800_000),
+        ("video/720", "video", 1_200_000),
+        ("video/1080", "video", 2_000_000),
+        ("audio/128", "audio", 128_000),
+    ] {
+        let segments = |name: &str| parts.join(folder).join(name);
+        let first = [
+            fs::read(segments("init.m4s")).unwrap(),
+            fs::read(segments("00001.m4s")).unwrap(),
+        ];
+        let file = system.path("first.mp4");
+        fs::write(&file, first.concat()).unwrap();
+        assert!(decodes(&file), "{folder}");
+        let found = probe(&file);
+        let seconds: f64 = found["format"]["duration"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert!((seconds - 4.0).abs() < 0.1, "{folder}: {seconds}");
+        let media = stream(&found, kind);
+        if kind == "video" {
+            assert_eq!(folder, format!("video/{}", media["height"]));
+            assert_eq!(media["codec_name"], "h264");
+            let bytes: u64 = (1..=3)
+                .map(|n| {
+                    fs::metadata(segments(&format!("{n:05}.m4s")))
+                        .unwrap()
+                        .len()
+                })
+                .sum();
+            assert!(
+                bytes * 8 / 9 < rate * 3 / 2,
+                "{folder}: {} bits a second",
+                bytes * 8 / 9
+            );
+        } else {
+            assert_eq!(media["codec_name"], "aac");
+        }
+        assert_eq!(
+            fs::read_dir(parts.join(folder)).unwrap().count(),
+            4,
+            "{folder}"
+        );
     }
-    make_clip(&system.path("film.mp4"), 5, "640x360");
-    let local = lines
-        .replace("https://media.example.com/", "")
-        .replace("s3://my-results/", "");
-    fs::write(system.path("ladder.jsonl"), local).unwrap();
-    for folder in ["video/480", "video/720", "video/1080", "audio/128"] {
-        fs::create_dir_all(system.path(&format!("film/{folder}"))).unwrap();
+    for manifest in ["master.m3u8", "manifest.mpd"] {
+        let found = probe(&system.path("film").join(manifest));
+        let heights = found["streams"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|one| one["height"].as_u64());
+        let mut heights: Vec<u64> = heights.collect();
+        heights.sort_unstable();
+        assert_eq!(heights, [480, 720, 1080], "{manifest}");
     }
-    let done = system.run(&["batch", "ladder.jsonl"]);
-    assert_eq!(done.status.code(), Some(0), "{}", text(&done).1);
-    for (height, name) in [(480, "video/480/film.mp4"), (1080, "video/1080/film.mp4")] {
-        let made = system.path(&format!("film/{name}"));
-        assert!(decodes(&made));
-        assert_eq!(stream(&probe(&made), "video")["height"], height);
-        let fragments = boxes(&made).iter().filter(|kind| *kind == "moof").count();
-        assert!(fragments >= 2, "{:?}", boxes(&made));
-    }
-    assert!(decodes(&system.path("film/audio/128/film.m4a")));
 }

@@ -1,4 +1,6 @@
-//! Clients that come with the system: the original's interface for Python 3.
+//! Clients that come with the system: the original's interface for Python 3, and types for TypeScript.
+
+mod typescript;
 
 use std::{
     io::Write as _,

@@ -3,6 +3,7 @@
 //! A set is a [`World`] (and a [`MediaWorld`], if it stores media) and one line at the end of this file. The use cases are tested
 //! on memory and trusted on all others because of this suite.
 
+mod batches;
 mod claims;
 mod fixtures;
 mod fleet;
@@ -22,8 +23,8 @@ use std::time::Duration;
 
 use nommer_core::{
     ports::{
-        Fleet, FleetStore, JobQueue, JobStore, KeyStore, LogStore, MediaStorage, NotificationStore,
-        PresetStore, Secrets,
+        BatchStore, Fleet, FleetStore, JobQueue, JobStore, KeyStore, LogStore, MediaStorage,
+        NotificationStore, PresetStore, Secrets,
     },
     uri::MediaUri,
 };
@@ -31,7 +32,13 @@ use nommer_core::{
 /// A fresh set of adapters, empty and shared with nobody.
 pub(crate) trait World: Sized + Sync {
     /// Where jobs, notifications and the fleet live.
-    type Store: JobStore + NotificationStore + FleetStore + KeyStore + LogStore + PresetStore;
+    type Store: JobStore
+        + NotificationStore
+        + FleetStore
+        + KeyStore
+        + LogStore
+        + PresetStore
+        + BatchStore;
     /// A queue.
     type Queue: JobQueue;
     /// What seals and opens.
@@ -163,6 +170,13 @@ macro_rules! conformance {
                 the_last_log_is_found_and_goes_with_its_job;
             presets:
                 a_preset_is_found_as_it_was_written_last;
+            batches:
+                a_batch_is_found_with_all_its_entries
+                a_repeated_key_finds_the_first_batch
+                of_many_writers_of_a_batch_one_succeeds
+                a_batch_that_ended_is_unfinished_no_more_and_its_entries_are_forgotten
+                batches_are_listed_newest_first_and_by_owner
+                jobs_are_listed_by_their_batch;
             queue:
                 a_received_hint_is_hidden
                 a_hint_comes_back_when_nobody_deletes_it

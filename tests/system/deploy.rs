@@ -6,6 +6,7 @@ mod client;
 mod command;
 mod imds;
 mod kill;
+mod session;
 mod stack;
 
 use std::{

@@ -40,5 +40,6 @@ mod readme;
 mod s3;
 mod scale;
 mod secrets;
+mod session;
 mod signature;
 mod streaming;

@@ -23,6 +23,10 @@ pub(crate) struct Received {
 }
 
 impl Received {
+    pub(crate) fn body(&self) -> &str {
+        &self.body
+    }
+
     fn header(&self, name: &str) -> &str {
         self.headers
             .iter()

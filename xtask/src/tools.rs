@@ -5,6 +5,7 @@
 mod players;
 mod python;
 mod system;
+mod typescript;
 
 use std::env;
 use std::ffi::OsString;
@@ -44,13 +45,14 @@ const PROGRAMS: [(&str, &str, &str); 8] = [
     ("NOMMER_TEST_API_PYTHON", "api", "python"),
 ];
 
-/// Prepares all tools: FFmpeg, curl, Node.js, Chromium and its players, debootstrap, systemd-nspawn, the Python packages and the clips.
+/// Prepares all tools: FFmpeg, curl, Node.js with npm, Chromium and its players, the TypeScript compiler, debootstrap, systemd-nspawn, the Python packages and the clips.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
     let _lock = lock(workspace)?;
     let mut packages = vec![
         system::FFMPEG,
         system::CURL,
         system::NODE,
+        system::NPM,
         system::CHROMIUM,
         system::DEBOOTSTRAP,
         system::NSPAWN,
@@ -67,6 +69,7 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
         environment.ensure()?;
     }
     players::ensure(workspace)?;
+    typescript::ensure(workspace)?;
     link_clips(workspace)
 }
 
@@ -85,6 +88,7 @@ pub(crate) fn variables(workspace: &Workspace) -> Vec<(&'static str, PathBuf)> {
             ("NOMMER_TEST_CLIPS", clips(workspace)),
             ("NOMMER_TEST_VMAF_FFMPEG", vmaf_ffmpeg(workspace)),
             ("NOMMER_TEST_PLAYERS", players::folder(workspace)),
+            ("NOMMER_TEST_NODE_MODULES", typescript::modules(workspace)),
         ])
         .collect()
 }

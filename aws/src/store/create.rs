@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
+use jiff::Timestamp;
 use nommer_core::{
+    id::JobId,
     job::Job,
     ports::{Created, IdempotencyKey, StoreError, Version},
 };
@@ -50,8 +52,8 @@ pub(super) async fn create(
         if failed(Part::Key)
             && let Some(key) = key
         {
-            if let Some(existing) = known_key(store, key).await? {
-                return Ok(existing);
+            if let Some((job_id, same_body)) = known_key(store, key, job.created_at).await? {
+                return Ok(Created::Existing { job_id, same_body });
             }
         } else if failed(Part::Job) {
             return Err(StoreError::Conflict);
@@ -92,23 +94,8 @@ fn writes(
         writes.push((Part::Destination, put));
     }
     if let Some(key) = key {
-        let (pk, sk) = item::promise_key(&key.key);
-        let mut promise = item::key(pk, sk);
-        promise.insert("job_id".to_owned(), item::text(job.id.as_str()));
-        promise.insert("body_hash".to_owned(), item::text(&key.body_hash));
-        promise.insert(
-            "until".to_owned(),
-            item::number(key.expires_at.as_millisecond()),
-        );
-        item::expiring(&mut promise, key.expires_at);
-        // The table deletes what has expired when it likes; until then it may be overwritten.
-        let put = store
-            .put_request()
-            .set_item(Some(promise))
-            .condition_expression("attribute_not_exists(pk) OR #until <= :now")
-            .expression_attribute_names("#until", "until")
-            .expression_attribute_values(":now", item::number(job.created_at.as_millisecond()));
-        writes.push((Part::Key, put_write(WHAT, put)?));
+        let promise = promise_write(store, key, job.id.as_str(), job.created_at)?;
+        writes.push((Part::Key, promise));
     }
     for finder in item::finders(job, store.retention) {
         let put = store.put_request().set_item(Some(finder));
@@ -117,16 +104,45 @@ fn writes(
     Ok(writes)
 }
 
-async fn known_key(
+/// Keeps a key with the id that it belongs to, unless it belongs to another.
+pub(super) fn promise_write(
     store: &DynamoStore,
     key: &IdempotencyKey,
-) -> Result<Option<Created>, StoreError> {
+    id: &str,
+    now: Timestamp,
+) -> Result<TransactWriteItem, StoreError> {
+    let (pk, sk) = item::promise_key(&key.key);
+    let mut promise = item::key(pk, sk);
+    promise.insert("job_id".to_owned(), item::text(id));
+    promise.insert("body_hash".to_owned(), item::text(&key.body_hash));
+    promise.insert(
+        "until".to_owned(),
+        item::number(key.expires_at.as_millisecond()),
+    );
+    item::expiring(&mut promise, key.expires_at);
+    // The table deletes what has expired when it likes; until then it may be overwritten.
+    let put = store
+        .put_request()
+        .set_item(Some(promise))
+        .condition_expression("attribute_not_exists(pk) OR #until <= :now")
+        .expression_attribute_names("#until", "until")
+        .expression_attribute_values(":now", item::number(now.as_millisecond()));
+    put_write(WHAT, put)
+}
+
+/// The id that a key belongs to already, and whether the request was the same. One that has expired belongs to none.
+pub(super) async fn known_key(
+    store: &DynamoStore,
+    key: &IdempotencyKey,
+    now: Timestamp,
+) -> Result<Option<(JobId, bool)>, StoreError> {
     let found = store.item(WHAT, item::promise_key(&key.key)).await?;
-    let Some(found) = found else { return Ok(None) };
-    Ok(Some(Created::Existing {
-        job_id: item::job_id(&found, "job_id")?,
-        same_body: item::attribute(&found, "body_hash") == Some(&key.body_hash),
-    }))
+    let Some(found) = found.filter(|found| item::millis(found, "until") > now.as_millisecond())
+    else {
+        return Ok(None);
+    };
+    let same_body = item::attribute(&found, "body_hash") == Some(&key.body_hash);
+    Ok(Some((item::job_id(&found, "job_id")?, same_body)))
 }
 
 async fn taken(store: &DynamoStore, job: &Job) -> Result<Option<Created>, StoreError> {

@@ -131,6 +131,12 @@ pub(crate) fn attribute<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
         .map(String::as_str)
 }
 
+/// A time attribute, in milliseconds since 1970; 0 if there is none.
+pub(crate) fn millis(item: &Item, name: &str) -> i64 {
+    let found = item.get(name).and_then(|value| value.as_n().ok());
+    found.and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
 /// An attribute that holds a job's id.
 pub(crate) fn job_id(item: &Item, name: &str) -> Result<JobId, StoreError> {
     attribute(item, name)
@@ -179,13 +185,15 @@ pub(crate) fn of_job(job: &Job, retention: Duration) -> Result<Item, StoreError>
     Ok(item)
 }
 
-/// What finds a job by its external id and by its owner, where it has any.
+/// What finds a job by its external id, by its owner and by its batch, where it has any.
 pub(crate) fn finders(job: &Job, retention: Duration) -> impl Iterator<Item = Item> {
     let external = job.spec.external_id.as_ref();
     let external = external.map(|value| ("EXTERNAL", value.clone()));
     let owner = job.owner.as_ref().map(|owner| ("OWNER", owner.to_string()));
+    let batch = job.batch.as_ref();
+    let batch = batch.map(|place| ("BATCH", place.id.to_string()));
     let (id, ended_at) = (job.id.clone(), job.ended_at);
-    let all = external.into_iter().chain(owner);
+    let all = external.into_iter().chain(owner).chain(batch);
     let listed = all.filter(|_| !job.spec.is_probe());
     listed.map(move |(by, value)| {
         let mut item = key(format!("JOB#{id}"), by.to_owned());

@@ -17,7 +17,7 @@ use crate::fault::{unavailable, unreadable};
 
 /// Most items that one transaction may write.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
-const TRANSACTION_LIMIT: usize = 100;
+pub(super) const TRANSACTION_LIMIT: usize = 100;
 
 impl JobStore for DynamoStore {
     async fn create(&self, job: &Job, key: Option<&IdempotencyKey>) -> Result<Created, StoreError> {
@@ -200,7 +200,7 @@ impl DynamoStore {
         Ok(Some(TransactWriteItem::builder().delete(delete).build()))
     }
 
-    fn delete_write(&self, key: item::Item) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn delete_write(&self, key: item::Item) -> Result<TransactWriteItem, StoreError> {
         let delete = Delete::builder()
             .table_name(&self.table)
             .set_key(Some(key))

@@ -18,7 +18,7 @@ const WHAT: &str = "list jobs";
 const BEFORE_ALL: &str = "!";
 
 /// Greater than every id: ids hold nothing above `z`.
-const AFTER_ALL: &str = "~";
+pub(super) const AFTER_ALL: &str = "~";
 
 /// Most items that one request reads by key.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
@@ -49,10 +49,11 @@ impl<'a> Range<'a> {
 pub(super) async fn list(store: &DynamoStore, filter: &JobFilter) -> Result<Vec<Job>, StoreError> {
     let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
     let range = Range::of(filter);
-    let found_by = match (&filter.external_id, &filter.owner) {
-        (Some(external_id), _) => Some(format!("EXTERNAL#{external_id}")),
-        (None, Some(owner)) => Some(format!("OWNER#{owner}")),
-        (None, None) => None,
+    let found_by = match (&filter.batch, &filter.external_id, &filter.owner) {
+        (Some(batch), _, _) => Some(format!("BATCH#{batch}")),
+        (None, Some(external_id), _) => Some(format!("EXTERNAL#{external_id}")),
+        (None, None, Some(owner)) => Some(format!("OWNER#{owner}")),
+        (None, None, None) => None,
     };
     let mut jobs = match (found_by, filter.state) {
         (Some(partition), _) => store.found_by(&partition, filter).await?,
@@ -153,7 +154,7 @@ impl DynamoStore {
         Ok(found)
     }
 
-    /// Jobs in the partition of an external id or of an owner, a batch after the other until there are enough.
+    /// Jobs in the partition of a batch, of an external id or of an owner, a batch after the other until there are enough.
     async fn found_by(&self, partition: &str, filter: &JobFilter) -> Result<Vec<Job>, StoreError> {
         let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
         let mut jobs = Vec::new();
@@ -173,6 +174,7 @@ impl DynamoStore {
             jobs.extend(found.filter(|job| {
                 filter.state.is_none_or(|state| job.state.name() == state)
                     && (filter.owner.is_none() || job.owner == filter.owner)
+                    && (filter.external_id.is_none() || job.spec.external_id == filter.external_id)
             }));
             if ids.len() < BATCH {
                 break;

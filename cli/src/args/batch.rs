@@ -1,8 +1,8 @@
-//! Words and flags of `nommer batch`.
+//! Words and flags of `nommer batch` and `nommer batches`.
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]
 pub(crate) struct BatchArgs {
@@ -25,6 +25,10 @@ pub(crate) struct BatchArgs {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=100))]
     pub(crate) retries: u32,
 
+    /// Hand the list over to the system, which sees to it by itself, and end at once.
+    #[arg(long, conflicts_with = "journal")]
+    pub(crate) server: bool,
+
     /// Where it is written what became of each entry. Default: beside the list.
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
@@ -46,4 +50,29 @@ impl BatchArgs {
         };
         self.journal.clone().unwrap_or_else(beside)
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BatchesCommand {
+    /// List batches, newest first.
+    List {
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Show one batch and what failed of it.
+    Get {
+        /// Its id.
+        id: String,
+    },
+    /// Follow one batch until it has ended.
+    Watch {
+        /// Its id.
+        id: String,
+    },
+    /// Make no more jobs of a batch, and cancel those that it has.
+    Cancel {
+        /// Its id.
+        id: String,
+    },
 }

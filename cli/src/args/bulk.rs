@@ -30,6 +30,18 @@ pub(crate) struct BulkArgs {
 }
 
 impl BulkArgs {
+    /// Another try of all jobs in one state.
+    pub(crate) fn retry(state: &str, yes: bool) -> Self {
+        Self {
+            action: BulkAction::Retry,
+            state: Some(state.to_owned()),
+            external_id: None,
+            created_after: None,
+            created_before: None,
+            yes,
+        }
+    }
+
     /// The filter as the API takes it.
     pub(crate) fn filter(&self) -> Value {
         json!({

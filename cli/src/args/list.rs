@@ -12,6 +12,10 @@ pub(crate) struct ListArgs {
     #[arg(long)]
     pub(crate) external_id: Option<String>,
 
+    /// Only jobs of this batch.
+    #[arg(long, value_name = "ID")]
+    pub(crate) batch: Option<String>,
+
     /// Only jobs of this preset: of each version of it, or as `name@2` of one.
     #[arg(long)]
     pub(crate) preset: Option<String>,
@@ -36,6 +40,7 @@ impl ListArgs {
         let fields = [
             ("state", state.as_ref()),
             ("external_id", self.external_id.as_ref()),
+            ("batch_id", self.batch.as_ref()),
             ("preset", self.preset.as_ref()),
             ("tag", self.tag.as_ref()),
             ("q", self.text.as_ref()),

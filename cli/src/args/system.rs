@@ -104,3 +104,13 @@ pub(crate) enum DeployCommand {
         yes: bool,
     },
 }
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show the settings that are in force.
+    Show {
+        /// List each setting with its value and the layer that it comes from.
+        #[arg(long)]
+        origin: bool,
+    },
+}

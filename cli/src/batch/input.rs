@@ -42,13 +42,13 @@ const MEDIA: [&str; 17] = [
 
 /// One job to be.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// Its number in the list, from 1.
-    pub(super) number: usize,
+    pub(crate) number: usize,
     /// Its name for ever: made of what it asks for, and of how often the list has asked for that before.
-    pub(super) key: String,
+    pub(crate) key: String,
     /// The body of its request.
-    pub(super) body: Value,
+    pub(crate) body: Value,
 }
 
 impl Entry {
@@ -69,7 +69,7 @@ impl Entry {
 }
 
 /// Reads the list.
-pub(super) async fn read(args: &BatchArgs) -> Result<Vec<Entry>, Failure> {
+pub(crate) async fn read(args: &BatchArgs) -> Result<Vec<Entry>, Failure> {
     let list = args.list.as_str();
     let path = Path::new(list);
     let bodies = if list.starts_with("s3://") {
@@ -125,7 +125,8 @@ fn completed(args: &BatchArgs, mut body: Value) -> Result<Value, Failure> {
     let fields = body
         .as_object_mut()
         .ok_or_else(|| Failure::usage("each line must be a JSON object"))?;
-    if !fields.contains_key("preset") && !fields.contains_key("job_options") {
+    let ways = ["preset", "outputs", "job_options"];
+    if !ways.iter().any(|way| fields.contains_key(*way)) {
         fields.insert("preset".to_owned(), json!(args.preset));
     }
     if let (false, Some(template)) = (fields.contains_key("dest_path"), &args.destination) {

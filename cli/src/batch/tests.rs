@@ -12,6 +12,7 @@ fn args(list: &std::path::Path, destination: Option<&str>) -> BatchArgs {
         target_queue: 3,
         retries: 2,
         journal: None,
+        server: false,
     }
 }
 

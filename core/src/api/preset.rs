@@ -27,11 +27,11 @@ pub struct PresetView {
     pub outputs: Vec<OutputSpec>,
     /// Of one of one's own: the fields that it puts into requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<std::collections::BTreeMap<String, Value>>, nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<super::request::JobPart>, nullable = false))]
     pub job: Option<Map<String, Value>>,
     /// Of one of one's own: when it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub updated_at: Option<Timestamp>,
 }
 

@@ -1,9 +1,16 @@
 //! The bodies of requests, for the description of the API alone: `spec` reads and checks them.
 
+mod choices;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
+
+pub use choices::{
+    AudioChoice, ClockText, HeightText, Moment, OptionValue, Rate, RateText, Rung, RungRequest,
+    Speed, Time, VideoChoice,
+};
 
 use crate::{
     extras::{CaptionMode, Metric, Position},
@@ -142,14 +149,13 @@ pub struct OutputRequest {
     /// Where it goes below a `dest_path` that ends in `/`: its name and the container's extension unless it is given.
     #[schema(max_length = 300)]
     pub path: Option<String>,
-    /// Its pictures: `false` for none, or a `VideoRequest`; what is usual in the container unless it is given.
-    #[schema(value_type = Option<VideoRequest>)]
-    pub video: Option<VideoRequest>,
+    /// Its pictures: what is usual in the container unless it is given.
+    pub video: Option<VideoChoice>,
     /// The renditions of a packaged output, as heights such as `"720p"` or as `{"height": 720, "bitrate": "2.8M"}`.
-    #[schema(value_type = Option<Vec<serde_json::Value>>, min_items = 1, max_items = 12)]
-    pub ladder: Option<Vec<String>>,
-    /// Its sound: `false` for none, or an `AudioRequest`; what is usual in the container unless it is given.
-    pub audio: Option<AudioRequest>,
+    #[schema(min_items = 1, max_items = 12)]
+    pub ladder: Option<Vec<Rung>>,
+    /// Its sound: what is usual in the container unless it is given.
+    pub audio: Option<AudioChoice>,
     /// Length of a segment in seconds, a multiple of 2: 4 unless it is given.
     #[schema(minimum = 2, maximum = 60)]
     pub segment_seconds: Option<u32>,
@@ -170,17 +176,14 @@ pub struct VideoRequest {
     /// Constant quality, on the codec's own scale.
     pub crf: Option<f64>,
     /// Mean rate, as `"5M"` or bits a second.
-    #[schema(value_type = Option<serde_json::Value>)]
-    pub bitrate: Option<String>,
+    pub bitrate: Option<Rate>,
     /// Highest rate, as `"5M"` or bits a second.
-    #[schema(value_type = Option<serde_json::Value>)]
-    pub maxrate: Option<String>,
+    pub maxrate: Option<Rate>,
     /// Frames a second: those of the source unless it is given.
     #[schema(minimum = 1, maximum = 240)]
     pub fps: Option<f64>,
     /// How much work the encoder does: `veryfast` and its like for H.264 and H.265, a number for AV1 and VP9.
-    #[schema(value_type = Option<serde_json::Value>)]
-    pub speed: Option<String>,
+    pub speed: Option<Speed>,
     /// Two passes, for a `bitrate` that is kept.
     pub two_pass: Option<bool>,
     /// What becomes of a high dynamic range: `tonemap` unless it is given.
@@ -194,8 +197,7 @@ pub struct AudioRequest {
     /// How it is coded.
     pub codec: Option<AudioCodec>,
     /// Mean rate, as `"128k"` or bits a second.
-    #[schema(value_type = Option<serde_json::Value>)]
-    pub bitrate: Option<String>,
+    pub bitrate: Option<Rate>,
     /// Channels: those of the source, two at most, unless it is given.
     #[schema(minimum = 1, maximum = 8)]
     pub channels: Option<u32>,
@@ -209,8 +211,7 @@ pub struct AudioRequest {
 #[serde(deny_unknown_fields)]
 pub struct ThumbnailsRequest {
     /// When `poster.jpg` is taken, as a time or as a share such as `"10%"`.
-    #[schema(value_type = Option<serde_json::Value>)]
-    pub poster_at: Option<String>,
+    pub poster_at: Option<Moment>,
     /// Seconds between two thumbnails.
     #[schema(minimum = 0.5, maximum = 3_600)]
     pub interval: Option<f64>,
@@ -261,8 +262,7 @@ pub struct WatermarkRequest {
 #[serde(deny_unknown_fields)]
 pub struct OverridesRequest {
     /// Pairs such as `["x265-params", "aq-mode=3"]`, put after those of every output.
-    #[schema(value_type = Vec<Vec<serde_json::Value>>)]
-    pub outfile_options: Vec<Vec<String>>,
+    pub outfile_options: Vec<(String, Option<OptionValue>)>,
 }
 
 /// What S3 is told of the outputs.
@@ -285,11 +285,9 @@ pub struct StorageRequest {
 #[serde(deny_unknown_fields)]
 pub struct ClipRequest {
     /// Where it begins, as seconds or `"hh:mm:ss"`.
-    #[schema(value_type = Option<serde_json::Value>)]
-    pub start: Option<String>,
+    pub start: Option<Time>,
     /// Where it ends.
-    #[schema(value_type = Option<serde_json::Value>)]
-    pub end: Option<String>,
+    pub end: Option<Time>,
 }
 
 /// FFmpeg runs, in order.
@@ -309,15 +307,39 @@ pub struct JobOptions {
 #[serde(deny_unknown_fields)]
 pub struct PassRequest {
     /// Options before the input.
-    #[schema(nullable = false, value_type = Option<Vec<Vec<serde_json::Value>>>)]
-    pub infile_options: Option<Vec<(String, Option<String>)>>,
+    #[schema(nullable = false)]
+    pub infile_options: Option<Vec<(String, Option<OptionValue>)>>,
     /// Options before the output.
-    #[schema(nullable = false, value_type = Option<Vec<Vec<serde_json::Value>>>)]
-    pub outfile_options: Option<Vec<(String, Option<String>)>>,
+    #[schema(nullable = false)]
+    pub outfile_options: Option<Vec<(String, Option<OptionValue>)>>,
     /// Whether the moov atom goes before the media data.
     #[schema(nullable = false)]
     pub move_atom_to_front: Option<bool>,
 }
+
+/// A request for many jobs.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchBody {
+    /// The caller's name for the batch.
+    #[schema(min_length = 1, max_length = 500)]
+    pub name: Option<String>,
+    /// Fields that all its jobs share. With `{stem}` and its like in `dest_path`, entries need not say where they go.
+    pub job: Option<PartOfJob>,
+    /// What each job adds, or says otherwise. `null` takes away what is shared.
+    #[schema(min_items = 1, max_items = 500)]
+    pub entries: Vec<PartOfJob>,
+    /// How many of its jobs are unfinished at most: 3 unless it is given.
+    #[schema(minimum = 1, maximum = 100)]
+    pub target_queue: Option<u32>,
+    /// How often a job is tried again, if it may end better: 2 unless it is given. A job that says `max_attempts` itself is left to that.
+    #[schema(minimum = 0, maximum = 9)]
+    pub retries: Option<u32>,
+}
+
+/// Fields of a job, as many as are to be said. The description shows those of [`JobRequest`].
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PartOfJob {}
 
 /// A request to do one thing to many jobs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -349,6 +371,9 @@ pub struct BulkFilter {
     pub state: Option<crate::job::StateName>,
     /// Only jobs with this external id.
     pub external_id: Option<String>,
+    /// Only jobs of this batch.
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    pub batch_id: Option<String>,
     /// Only jobs submitted at this time or later.
     #[schema(format = DateTime)]
     pub created_after: Option<String>,
@@ -400,8 +425,36 @@ pub struct PresetRequest {
     /// What it makes.
     #[schema(max_length = 500)]
     pub description: Option<String>,
-    /// Fields of a job: `outputs` or `job_options`, and `thumbnails`, `watermark`, `overrides`, `file_metadata`, `storage`, `timeout_seconds`, `max_attempts`.
-    pub job: BTreeMap<String, serde_json::Value>,
+    /// What it puts into jobs.
+    pub job: JobPart,
+}
+
+/// Fields of a job: `outputs` or `job_options`, and what belongs to them.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobPart {
+    /// As in a job.
+    #[schema(nullable = false, min_items = 1, max_items = 16)]
+    pub outputs: Option<Vec<OutputRequest>>,
+    /// As in a job.
+    #[schema(nullable = false)]
+    pub job_options: Option<JobOptions>,
+    /// As in a job.
+    pub thumbnails: Option<ThumbnailsRequest>,
+    /// As in a job.
+    pub watermark: Option<WatermarkRequest>,
+    /// As in a job.
+    pub overrides: Option<OverridesRequest>,
+    /// As in a job.
+    pub file_metadata: Option<BTreeMap<String, String>>,
+    /// As in a job.
+    pub storage: Option<StorageRequest>,
+    /// As in a job.
+    #[schema(minimum = 1, maximum = 31_622_400)]
+    pub timeout_seconds: Option<u64>,
+    /// As in a job.
+    #[schema(nullable = false, minimum = 1, maximum = 10)]
+    pub max_attempts: Option<u32>,
 }
 
 /// The system answers.

@@ -408,6 +408,11 @@ impl Job {
             self.sealed.destination = None;
         }
         let notification = Notification::of(self, now);
-        Applied::Changed(notification.map(Effect::Notify).into_iter().collect())
+        let mut effects: Vec<Effect> = notification.map(Effect::Notify).into_iter().collect();
+        // A notification makes state-change run anyway.
+        if effects.is_empty() && self.batch.is_some() && self.state.ended() {
+            effects.push(Effect::MoveBatch);
+        }
+        Applied::Changed(effects)
     }
 }

@@ -106,6 +106,8 @@ pub enum Effect {
     },
     /// Tell the caller. Stored in the same write as the change.
     Notify(Notification),
+    /// Move the job's batch on: it has ended.
+    MoveBatch,
 }
 
 /// What an event did.

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use super::{StoreError, Version};
 use crate::{
+    batch::{Batch, Entry},
     fleet::FleetRecord,
-    id::{JobId, KeyId},
+    id::{BatchId, JobId, KeyId},
     instance::Instance,
     job::{Job, StateName},
     key::ApiKey,
@@ -55,6 +56,8 @@ pub struct JobFilter {
     pub external_id: Option<String>,
     /// Only jobs of this API key.
     pub owner: Option<KeyId>,
+    /// Only jobs of this batch.
+    pub batch: Option<BatchId>,
     /// Only jobs older than this one: the cursor.
     pub before: Option<JobId>,
     /// Only this job and newer ones.
@@ -179,6 +182,62 @@ pub trait PresetStore: Send + Sync {
 
     /// Forgets one. One that is gone already is no error.
     fn delete_preset(&self, name: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// What became of a new batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CreatedBatch {
+    /// It is stored.
+    New,
+    /// The idempotency key belongs to this one, submitted before.
+    Existing {
+        /// That batch.
+        id: BatchId,
+        /// Whether the request was the same then.
+        same_body: bool,
+    },
+}
+
+/// Where batches live, each with what its jobs will be made of.
+pub trait BatchStore: Send + Sync {
+    /// Stores a new batch, its entries and its idempotency key, all or nothing.
+    fn create_batch(
+        &self,
+        batch: &Batch,
+        entries: &[Entry],
+        key: Option<&IdempotencyKey>,
+    ) -> impl Future<Output = Result<CreatedBatch, StoreError>> + Send;
+
+    /// One batch.
+    fn batch(
+        &self,
+        id: &BatchId,
+    ) -> impl Future<Output = Result<Option<(Batch, Version)>, StoreError>> + Send;
+
+    /// One entry of a batch that has not ended.
+    fn batch_entry(
+        &self,
+        id: &BatchId,
+        number: u32,
+    ) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
+
+    /// Writes a batch that was read at `read`. The entries of one that has ended are forgotten.
+    fn put_batch(
+        &self,
+        batch: &Batch,
+        read: Version,
+    ) -> impl Future<Output = Result<Version, StoreError>> + Send;
+
+    /// Every batch that has not ended.
+    fn unfinished_batches(&self) -> impl Future<Output = Result<Vec<BatchId>, StoreError>> + Send;
+
+    /// Batches, newest first: of this API key or of all, older than this one or all, at most so many.
+    fn batches(
+        &self,
+        owner: Option<&KeyId>,
+        before: Option<&BatchId>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Batch>, StoreError>> + Send;
 }
 
 /// Where API keys live. They are never deleted: jobs name their owners.

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use nommer_core::{
-    commit::Committed,
+    commit::{Committed, advance},
     id::{InstanceId, JobId},
     instance::{Instance, InstanceState},
     job::Event,
     ports::{
-        Backend, Fleet, FleetStore, JobQueue, JobStore, NotificationStore, StoreError, Version,
+        Backend, BatchStore, Fleet, FleetStore, JobQueue, JobStore, NotificationStore, StoreError,
+        Version,
     },
     prune::{PruneAction, PrunePolicy, plan_prune, plan_stillborn},
 };
@@ -32,6 +33,8 @@ pub struct Pruned {
     pub instances: usize,
     /// Jobs whose notifications were queued again.
     pub notified: usize,
+    /// Batches that were moved on, or looked at in vain.
+    pub batches: usize,
     /// Repairs that failed.
     pub failed: usize,
 }
@@ -76,6 +79,7 @@ pub async fn prune<B: Backend, F: Fleet>(
         }
     }
     pruned.notified = renotify(backend, now).await?;
+    move_batches(backend, &mut pruned, now).await?;
     if pruned != Pruned::default() {
         tracing::info!(?pruned, "pruned");
     }
@@ -133,6 +137,24 @@ async fn renotify<B: Backend>(backend: &B, now: Timestamp) -> Result<usize, Stor
         backend.state_queue().send(id, Duration::ZERO).await?;
     }
     Ok(jobs.len())
+}
+
+/// Moves every batch on: one whose message was lost, and one that waits for room.
+async fn move_batches<B: Backend>(
+    backend: &B,
+    pruned: &mut Pruned,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for id in backend.store().unfinished_batches().await? {
+        match advance(backend, &id, now).await {
+            Ok(_) => pruned.batches += 1,
+            Err(error) => {
+                tracing::warn!(batch.id = %id, error = ?error, "a batch was not moved on and is looked at again in the next run");
+                pruned.failed += 1;
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ async fn handle(context: &Context, event: Value) -> Result<Value, Error> {
         "jobs": pruned.jobs,
         "instances": pruned.instances,
         "notified": pruned.notified,
+        "batches": pruned.batches,
         "failed": pruned.failed,
     }))
 }

@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 use super::*;
 
+mod batches;
+
 #[derive(Default)]
 struct Ended(Mutex<Vec<InstanceId>>);
 

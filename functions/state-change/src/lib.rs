@@ -1,4 +1,4 @@
-//! `state-change`: tells callers what has become of their jobs.
+//! `state-change`: tells callers what has become of their jobs, and moves batches on when a job of theirs has ended.
 //!
 //! A message names a job; the notifications themselves wait in the table, written together with the change that they tell of.
 //! Each attempt is written down before it is made, so that two runs never make the same one, and its outcome after. What is
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use nommer_core::{
+    commit::advance,
     id::JobId,
     job::Job,
     lease::elapsed,
@@ -54,11 +55,22 @@ impl<N: Notifier, C: Fn() -> Timestamp + Send + Sync> StateChange<N, C> {
         Ok(deliveries.len())
     }
 
-    /// Sends every notification of the job that is due, in order.
+    /// Does all that is to be done when a job has changed: moves its batch on, and sends every notification that is due, in order.
     pub async fn deliver<B: Backend>(&self, backend: &B, id: &JobId) -> Result<(), StoreError> {
         let Some((job, _)) = backend.store().get(id).await? else {
             return Ok(());
         };
+        if let Some(place) = job.batch.as_ref().filter(|_| job.state.ended())
+            && let Err(error) = advance(backend, &place.id, (self.now)()).await
+        {
+            // Prune comes by soon; notifications do not wait for it.
+            tracing::warn!(batch.id = %place.id, error = ?error, "a batch was not moved on yet");
+        }
+        self.notify(backend, &job).await
+    }
+
+    async fn notify<B: Backend>(&self, backend: &B, job: &Job) -> Result<(), StoreError> {
+        let id = &job.id;
         let Some(target) = &job.spec.notify else {
             return Ok(());
         };
@@ -76,12 +88,8 @@ impl<N: Notifier, C: Fn() -> Timestamp + Send + Sync> StateChange<N, C> {
         if gone {
             return give_up(backend, due, (self.now)()).await;
         }
-        let url = open_url(backend, &job, target).await?;
-        let to = Receiver {
-            job: &job,
-            target,
-            url,
-        };
+        let url = open_url(backend, job, target).await?;
+        let to = Receiver { job, target, url };
         for notification in due {
             match self.attempt(backend, &to, notification).await {
                 Ok(Some(next)) => {

@@ -107,7 +107,7 @@ fn unrecorded(id: &JobId, error: &StoreError) -> Refusal {
 }
 
 /// An idempotency key as it is stored: two callers may use the same one for two things.
-fn own_name(caller: &Caller, key: &str) -> String {
+pub(crate) fn own_name(caller: &Caller, key: &str) -> String {
     match caller.owner() {
         None => key.to_owned(),
         Some(owner) => format!("{owner} {key}"),
@@ -158,7 +158,8 @@ async fn sealed_job<B: Backend, W>(
     Ok(job)
 }
 
-async fn sealed(
+/// The secret parts of a job's addresses, sealed for it.
+pub(crate) async fn sealed(
     secrets: &impl Secrets,
     checked: &Checked,
     id: &JobId,

@@ -63,6 +63,7 @@ pub fn router<B: Backend, W: ScaleSignal + 'static>(submit: Arc<Submit<B, W>>) -
             routing::post(legacy::submit::<B, W>).fallback(legacy::wrong_method),
         )
         .merge(job_routes())
+        .merge(batch_routes())
         .merge(fleet_routes())
         .merge(probe_routes())
         .route("/v1/presets", routing::get(v1::presets::list::<B, W>))
@@ -124,6 +125,21 @@ fn probe_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, 
             routing::get(probes::get::<B, W>).delete(probes::delete::<B, W>),
         )
         .route("/v1/jobs/{id}/probe", routing::get(probes::of_job::<B, W>))
+}
+
+/// Many jobs in one request.
+fn batch_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, W>>> {
+    use v1::batches;
+    Router::new()
+        .route(
+            "/v1/batches",
+            routing::post(batches::create::<B, W>).get(batches::list::<B, W>),
+        )
+        .route("/v1/batches/{id}", routing::get(batches::get::<B, W>))
+        .route(
+            "/v1/batches/{id}/cancel",
+            routing::post(batches::cancel::<B, W>),
+        )
 }
 
 /// What is asked and told about the fleet and about money.

@@ -7,7 +7,7 @@ mod paths;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        OpenApi as Description,
+        OpenApi as Description, RefOr, Schema,
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -31,12 +31,12 @@ pub fn page() -> String {
         description = "Encode video on machines that you own. Where keys are asked for, send one as a bearer token; a stack with AWS_IAM asks for signed requests instead."
     ),
     paths(
-        paths::create, paths::list, paths::get, paths::delete, paths::events, paths::log, paths::cancel, paths::retry, paths::bulk, paths::deliveries, paths::redeliver, paths::estimate, paths::create_probe, paths::probe, paths::delete_probe, paths::job_probe, paths::presets, paths::preset, paths::put_preset, paths::delete_preset,
+        paths::create, paths::list, paths::get, paths::delete, paths::events, paths::log, paths::cancel, paths::retry, paths::bulk, paths::create_batch, paths::batches, paths::batch, paths::cancel_batch, paths::deliveries, paths::redeliver, paths::estimate, paths::create_probe, paths::probe, paths::delete_probe, paths::job_probe, paths::presets, paths::preset, paths::put_preset, paths::delete_preset,
         paths::fleet, paths::pause, paths::resume, paths::encoders, paths::drain, paths::stats, paths::health, paths::version, paths::legacy, paths::legacy_slash,
     ),
     components(schemas(nommer_core::api::Problem)),
     security(("key" = []), ()),
-    modifiers(&Keys),
+    modifiers(&Keys, &Parts),
 )]
 struct Api;
 
@@ -48,5 +48,21 @@ impl Modify for Keys {
         let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("key", bearer);
+    }
+}
+
+/// What a batch says of its jobs: the fields of a job, and none of them has to be there.
+struct Parts;
+
+impl Modify for Parts {
+    fn modify(&self, description: &mut Description) {
+        let components = description.components.get_or_insert_default();
+        let job = components.schemas.get("JobRequest").cloned();
+        if let Some(RefOr::T(Schema::Object(mut part))) = job {
+            part.required.clear();
+            part.description = Some("Fields of a job, as many as are to be said.".to_owned());
+            let part = RefOr::T(Schema::Object(part));
+            components.schemas.insert("PartOfJob".to_owned(), part);
+        }
     }
 }

@@ -16,6 +16,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 
+mod batches;
 mod bulk;
 mod fleet;
 mod keys;

@@ -1,5 +1,6 @@
 //! `/v1`: resources as JSON, errors as RFC 9457 problems.
 
+pub(crate) mod batches;
 pub(crate) mod bulk;
 pub(crate) mod create;
 pub(crate) mod deliveries;

@@ -5,6 +5,7 @@
 //! adapters in memory through a layer of [`faults`]; a [`process::Process`] can die or stand still at every wait; the [`oracle`]
 //! watches. Tokio's paused clock leaps to the next timer whenever nobody has anything to do, so hours take milliseconds.
 
+pub mod batches;
 pub mod clients;
 pub mod cloud;
 pub mod encoders;
@@ -53,6 +54,7 @@ pub fn run(seed: u64, mutant: Option<Mutant>, logs: bool) -> Run {
     runtime.block_on(async {
         let world = World::new(seed, mutant, logs);
         let busy = clients::start(&world);
+        batches::start(&world, &busy);
         functions::start(&world);
         loop {
             sleep(Duration::from_secs(20)).await;

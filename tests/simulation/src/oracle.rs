@@ -1,6 +1,8 @@
 //! The promises, watched over: each write, each visible output and each delivery is looked at when it happens, and everything once
 //! more at the end.
 
+mod batches;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, MutexGuard},
@@ -9,11 +11,13 @@ use std::{
 use nommer_core::{
     error::Code,
     fleet::ReservationState,
-    id::JobId,
+    id::{BatchId, JobId},
     job::{Job, JobState, Stage, StateName},
     notify::{DeliveryStatus, Notification},
-    ports::{FleetStore as _, JobStore as _, NotificationStore as _},
+    ports::{BatchStore as _, FleetStore as _, JobStore as _, NotificationStore as _},
 };
+
+pub use batches::accepted_batch;
 
 use crate::{cloud::look, world::World};
 
@@ -24,6 +28,8 @@ pub struct Oracle {
     pub violation: Option<String>,
     /// Jobs for which submit answered with success.
     accepted: BTreeSet<JobId>,
+    /// Batches that were accepted.
+    batches: BTreeSet<BatchId>,
     /// The job of each idempotency key.
     keys: BTreeMap<String, JobId>,
     /// Attempts that encoded: the job's id and the epoch.
@@ -62,6 +68,7 @@ pub async fn created(world: &Arc<World>, job: &Job) {
     if let Some(rival) = rival {
         world.violated(|| format!("{} and {} share a destination", rival.id, job.id));
     }
+    batches::created_of_batch(world, job, &live).await;
 }
 
 /// A job was written over what was there.
@@ -178,6 +185,10 @@ pub async fn unsettled(world: &Arc<World>) -> Option<String> {
     if let Some(job) = live.first() {
         return Some(format!("{} is {:?}", job.id, job.state));
     }
+    let moving = store.unfinished_batches().await.unwrap_or_default();
+    if let Some(id) = moving.first() {
+        return Some(format!("{id} has not ended"));
+    }
     let due = store.jobs_to_notify(jiff::Timestamp::MAX, 10).await;
     if let Some(id) = due.unwrap_or_default().first() {
         return Some(format!("a notification of {id} is due"));
@@ -203,6 +214,7 @@ pub async fn at_the_end(world: &Arc<World>) {
             found => world.violated(|| format!("{id} was accepted and is lost: {found:?}")),
         }
     }
+    batches::batches_at_the_end(world).await;
     let objects = world.objects.lock().expect("no holder panics");
     let left = objects.staged.values().next().cloned();
     drop(objects);

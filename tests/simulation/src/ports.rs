@@ -1,6 +1,7 @@
 //! The table, the queues and the keys as one process sees them: the ones in memory, behind faults and planted bugs. Whatever is
 //! written passes the oracle.
 
+mod batches;
 mod fleet;
 mod keys;
 mod queue;

@@ -59,6 +59,18 @@ pub(super) const NODE: Package = Package {
     ],
 };
 
+/// What fetches the packages of the TypeScript client.
+pub(super) const NPM: Package = Package {
+    name: "npm",
+    is_present: || process::find("npm").is_some(),
+    debian: "npm",
+    elsewhere: [
+        ("Fedora", "sudo dnf install nodejs-npm"),
+        ("Arch", "sudo pacman -S npm"),
+        ("macOS", "brew install node"),
+    ],
+};
+
 /// The browser that outputs are played in.
 pub(super) const CHROMIUM: Package = Package {
     name: "Chromium",

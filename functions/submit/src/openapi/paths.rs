@@ -9,11 +9,11 @@
 
 use nommer_core::{
     api::{
-        BulkView, DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page,
+        BatchView, BulkView, DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page,
         PresetView, ProbeView, Problem, SourceView, StatsView,
         request::{
-            BulkRequest, EstimateRequest, Health, JobRequest, LegacyAnswer, PauseRequest,
-            PresetRequest, ProbeRequest, VersionView,
+            BatchBody, BulkRequest, EstimateRequest, Health, JobRequest, LegacyAnswer,
+            PauseRequest, PresetRequest, ProbeRequest, VersionView,
         },
     },
     job::{StateChange, StateName},
@@ -40,6 +40,9 @@ struct ListQuery {
     /// Only jobs with this external id.
     #[param(nullable = false)]
     external_id: Option<String>,
+    /// Only jobs of this batch.
+    #[param(nullable = false, pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    batch_id: Option<String>,
     /// Only jobs submitted at this time or later.
     #[param(nullable = false, format = DateTime)]
     created_after: Option<String>,
@@ -126,6 +129,33 @@ pub(super) fn retry() {}
 #[utoipa::path(post, path = "/v1/jobs:bulk", tag = "jobs", request_body = BulkRequest,
     responses((status = 200, description = "What was done, and what was not.", body = BulkView), Refused))]
 pub(super) fn bulk() {}
+
+/// Submit many jobs
+///
+/// All are checked first; then a few at a time are made, each is seen to its end, and what may end better is tried again.
+#[utoipa::path(post, path = "/v1/batches", tag = "batches", request_body = BatchBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body gives the same batch for 24 hours.", nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
+    responses((status = 201, description = "The batch is recorded.", body = BatchView), Refused))]
+pub(super) fn create_batch() {}
+
+/// List batches, newest first
+#[utoipa::path(get, path = "/v1/batches", tag = "batches",
+    params(
+        ("limit" = Option<u32>, Query, description = "At most so many.", nullable = false, minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before.", nullable = false, pattern = "^[A-Za-z0-9_-]{1,64}$"),
+    ),
+    responses((status = 200, description = "A page of batches.", body = Page<BatchView>), Refused))]
+pub(super) fn batches() {}
+
+/// Show a batch
+#[utoipa::path(get, path = "/v1/batches/{id}", tag = "batches", params(("id" = String, Path, description = "The batch's id.")),
+    responses((status = 200, description = "The batch.", body = BatchView), Refused))]
+pub(super) fn batch() {}
+
+/// Make no more jobs of a batch, and cancel those that it has
+#[utoipa::path(post, path = "/v1/batches/{id}/cancel", tag = "batches", params(("id" = String, Path, description = "The batch's id.")),
+    responses((status = 202, description = "The batch.", body = BatchView), Refused))]
+pub(super) fn cancel_batch() {}
 
 /// List the deliveries of a job's notifications
 #[utoipa::path(get, path = "/v1/webhook-deliveries", tag = "webhooks", params(("job_id" = String, Query, description = "The job's id.")),

@@ -326,3 +326,34 @@ async fn where_no_key_is_asked_for_one_that_is_brought_counts_all_the_same() {
         .await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test]
+async fn batches_of_others_are_as_if_they_were_not_there() {
+    let server = closed(false);
+    let mine = key(&server, 1, may(&ALL)).await;
+    let narrow = Grant {
+        destinations: vec!["s3://their-bucket/".to_owned()],
+        ..may(&ALL)
+    };
+    let other = key(&server, 2, narrow).await;
+    let body = json!({"job": {"preset": "copy"}, "entries": [
+        {"source_path": "s3://in-bucket/a", "dest_path": "s3://their-bucket/a.mp4"},
+        {"source_path": "s3://in-bucket/b", "dest_path": "s3://out-bucket/b.mp4"},
+    ]});
+    let (status, batch) = server.call_with(&mine, "POST", "/v1/batches", &body).await;
+    assert_eq!(status, StatusCode::CREATED, "{batch}");
+    let path = format!("/v1/batches/{}", batch["id"].as_str().unwrap());
+    for (method, path) in [("GET", path.clone()), ("POST", format!("{path}/cancel"))] {
+        let (status, _) = server.call_with(&other, method, &path, &Value::Null).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        let (status, _) = server.call_with(&mine, method, &path, &Value::Null).await;
+        assert!(status.is_success());
+    }
+    let (_, page) = server
+        .call_with(&other, "GET", "/v1/batches", &Value::Null)
+        .await;
+    assert_eq!(page["data"], json!([]));
+    let (status, problem) = server.call_with(&other, "POST", "/v1/batches", &body).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(problem["errors"][0]["pointer"], "/entries/1/dest_path");
+}

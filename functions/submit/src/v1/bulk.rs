@@ -43,6 +43,7 @@ struct Request {
 struct Filter {
     state: Option<String>,
     external_id: Option<String>,
+    batch_id: Option<String>,
     created_after: Option<String>,
     created_before: Option<String>,
     preset: Option<String>,
@@ -56,6 +57,7 @@ impl From<Filter> for ListQuery {
         Self {
             state: filter.state,
             external_id: filter.external_id,
+            batch_id: filter.batch_id,
             created_after: filter.created_after,
             created_before: filter.created_before,
             preset: filter.preset,

@@ -171,6 +171,7 @@ pub(super) fn idempotency_key(
         .to_str()
         .ok()
         .filter(|key| (1..=KEY_BYTES).contains(&key.len()))
+        .filter(|key| key.bytes().all(|byte| byte.is_ascii_graphic()))
         .ok_or_else(|| {
             let message = format!(
                 "the Idempotency-Key header must be 1 to {KEY_BYTES} visible ASCII characters"

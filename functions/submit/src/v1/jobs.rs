@@ -11,7 +11,7 @@ use nommer_core::{
     api::{JobView, Page},
     commit::Committed,
     error::Code,
-    id::JobId,
+    id::{BatchId, JobId},
     job::{Event, Job, StateChange, StateName},
     key::Caller,
     ports::{Backend, JobFilter, JobStore, ScaleSignal, Version},
@@ -38,6 +38,7 @@ const LOOK: u32 = 200;
 pub(crate) struct ListQuery {
     pub(super) state: Option<String>,
     pub(super) external_id: Option<String>,
+    pub(super) batch_id: Option<String>,
     pub(super) created_after: Option<String>,
     pub(super) created_before: Option<String>,
     pub(super) preset: Option<String>,
@@ -71,12 +72,17 @@ impl ListQuery {
             let refused = |_invalid| invalid("cursor must be a next_cursor of an earlier page");
             cursor.parse::<JobId>().map_err(refused)
         });
+        let batch = self.batch_id.map(|id| {
+            let refused = |_invalid| invalid("batch_id must be the id of a batch");
+            id.parse::<BatchId>().map_err(refused)
+        });
         let before = time(self.created_before.as_deref(), "created_before")?;
         let before = [before, cursor.transpose()?].into_iter().flatten().min();
         Ok(JobFilter {
             state: state.transpose()?,
             external_id: self.external_id,
             owner: None,
+            batch: batch.transpose()?,
             before,
             since: time(self.created_after.as_deref(), "created_after")?,
             limit: page_size(self.limit.as_deref())?,
@@ -99,7 +105,7 @@ fn time(text: Option<&str>, field: &str) -> Result<Option<JobId>, Refusal> {
     Ok(Some(JobId::first_of(at)))
 }
 
-fn page_size(text: Option<&str>) -> Result<u32, Refusal> {
+pub(super) fn page_size(text: Option<&str>) -> Result<u32, Refusal> {
     let Some(text) = text else { return Ok(PAGE) };
     text.parse()
         .ok()

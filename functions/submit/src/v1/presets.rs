@@ -107,29 +107,40 @@ async fn stored<B: Backend, W>(
 #[derive(Debug, Default)]
 pub(crate) struct Named(Option<String>);
 
+/// A stored preset at its version.
+pub(super) type Stored = (StoredPreset, Version);
+
 /// Puts the preset of one's own that a request names, if it does, into the request. With its version, it must be the one that is stored.
 pub(crate) async fn fill_in<B: Backend, W>(
     submit: &Submit<B, W>,
     body: &mut Value,
 ) -> Result<Named, Refusal> {
+    let named = body.get("preset").and_then(Value::as_str);
+    let stored = match named.map(|named| named.split('@').next().unwrap_or(named)) {
+        Some(name) if presets::find(name).is_none() => submit.backend.store().presets().await?,
+        Some(_) | None => Vec::new(),
+    };
+    Ok(fill_in_from(&stored, body)?)
+}
+
+/// The same, from presets that were read before.
+pub(super) fn fill_in_from(stored: &[Stored], body: &mut Value) -> Result<Named, SpecError> {
     let Some(named) = body.get("preset").and_then(Value::as_str) else {
         return Ok(Named::default());
     };
     let (name, wanted) = named.split_once('@').unwrap_or((named, ""));
-    if presets::find(name).is_some() {
-        return Ok(Named::default());
-    }
-    let Some((preset, version)) = stored(submit, name).await? else {
+    let found = stored.iter().find(|(preset, _)| preset.name == name);
+    let Some((preset, version)) = found else {
         return Ok(Named::default());
     };
     if !wanted.is_empty() && wanted != version.0.to_string() {
         let message = format!("preset {name} is at version {}", version.0);
-        return Err(SpecError::new("/preset", Code::UnknownPreset, message).into());
+        return Err(SpecError::new("/preset", Code::UnknownPreset, message));
     }
     for way in ["outputs", "job_options"] {
         if body.get(way).is_some_and(|value| !value.is_null()) {
             let message = format!("give either preset or {way}, not both");
-            return Err(SpecError::new("/preset", Code::InvalidSpec, message).into());
+            return Err(SpecError::new("/preset", Code::InvalidSpec, message));
         }
     }
     let remembered = format!("{name}@{}", version.0);
