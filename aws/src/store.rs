@@ -9,10 +9,11 @@
 //! | its batch | `JOB#id` | `BATCH` | | `BATCH#batch` / id |
 //! | batch | `BATCH#id` | `BATCH` | until it ends: `BATCHES` / id | `BATCHES` / id |
 //! | entry of a batch | `BATCH#id` | `ENTRY#number` | | |
-//! | notification | `JOB#id` | `NOTIFICATION#sequence` | while due: `DUE` / time | |
+//! | notification | `JOB#id` | `NOTIFICATION#sequence`, then `#target` unless that is the job's own address | while due: `DUE` / time | to an endpoint: `ENDPOINT#id` / time |
+//! | webhook endpoints of one owner | `ENDPOINTS#key`, or `ENDPOINTS#` | `ENDPOINTS` | | |
 //! | destination of a live job | `DESTINATION#hash` | `DESTINATION` | | |
 //! | idempotency key | `KEY#key` | `KEY` | | |
-//! | fleet's record | `FLEET` | `FLEET` | | |
+//! | fleet's record, and the turns of scale | `FLEET` | `FLEET` | | |
 //! | instance | `INSTANCES` | id | | |
 //! | API key | `API_KEYS` | id | | |
 //!
@@ -25,7 +26,8 @@
 
 mod batches;
 mod create;
-mod fleet;
+mod endpoints;
+pub(crate) mod fleet;
 pub(crate) mod item;
 mod jobs;
 mod keys;
@@ -35,7 +37,7 @@ mod notifications;
 mod presets;
 mod query;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -61,6 +63,8 @@ pub struct DynamoStore {
     pub(crate) table: String,
     /// How long ended jobs are kept.
     retention: Duration,
+    /// The fleet's item, as a turn of scale has found it.
+    pub(crate) seen: Arc<fleet::Seen>,
 }
 
 impl DynamoStore {
@@ -70,6 +74,7 @@ impl DynamoStore {
             client,
             table: table.into(),
             retention,
+            seen: Arc::default(),
         }
     }
 

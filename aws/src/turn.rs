@@ -1,20 +1,26 @@
 //! Whose turn it is to run scale: a burst of submits wakes it many times, and one run serves all that came before it.
 //!
 //! At most one woken run begins a second. A run that would come too soon waits and looks again; one whose event is older than a run
-//! that has begun since has nothing left to do. Runs at once would do no harm, only cost.
+//! that has begun since has nothing left to do. Runs at once would do no harm, only cost. A turn is written into the fleet's own item: its
+//! answer is the record that the run begins with.
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::{
-    error::SdkError, operation::update_item::UpdateItemError,
-    types::ReturnValuesOnConditionCheckFailure,
+    error::SdkError,
+    operation::update_item::UpdateItemError,
+    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use jiff::Timestamp;
 use nommer_core::{lease::later, ports::StoreError};
 
 use crate::{
     fault::unavailable,
-    store::{DynamoStore, item},
+    store::{
+        DynamoStore,
+        fleet::{BEGUN, record_key},
+        item,
+    },
 };
 
 /// Pause between the beginnings of two woken runs.
@@ -22,9 +28,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// How far the index that scale reads may lag behind the table, and clocks behind each other.
 const LAG: Duration = Duration::from_millis(500);
-
-/// When the newest woken run began, in milliseconds since 1970.
-const BEGUN: &str = "begun";
 
 /// What a woken run is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +49,13 @@ impl DynamoStore {
     ) -> Result<Turn, StoreError> {
         const WHAT: &str = "take a turn";
         let latest = now.checked_sub(PAUSE).unwrap_or(Timestamp::MIN);
+        let (pk, sk) = record_key();
         let taken = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(item::key("SCALE".to_owned(), "TURN".to_owned())))
+            .set_key(Some(item::key(pk, sk)))
+            .return_values(ReturnValue::AllNew)
             .update_expression("SET #begun = :now")
             .condition_expression("attribute_not_exists(#begun) OR #begun <= :latest")
             .expression_attribute_names("#begun", BEGUN)
@@ -60,7 +65,12 @@ impl DynamoStore {
             .send()
             .await;
         match taken.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(Turn::Run),
+            Ok(taken) => {
+                if let Some(item) = taken.attributes {
+                    self.seen.bring(item);
+                }
+                Ok(Turn::Run)
+            }
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let begun = failed
                     .item()

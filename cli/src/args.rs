@@ -6,6 +6,7 @@ mod keys;
 mod list;
 mod presets;
 mod system;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -14,12 +15,13 @@ use clap_complete::Shell;
 
 pub(crate) use batch::{BatchArgs, BatchesCommand};
 pub(crate) use bulk::BulkArgs;
-pub(crate) use keys::{KeysCommand, NewKeyArgs, WebhooksCommand};
+pub(crate) use keys::{KeysCommand, NewKeyArgs};
 pub(crate) use list::ListArgs;
 pub(crate) use presets::PresetsCommand;
 pub(crate) use system::{
     ConfigCommand, DeployArgs, DeployCommand, EstimateArgs, FleetCommand, SimulateArgs,
 };
+pub(crate) use webhooks::{EndpointWish, ListenArgs, TriggerArgs, WebhooksCommand};
 
 /// Encode video on this machine or on your own AWS account.
 ///
@@ -118,9 +120,26 @@ pub(crate) enum Command {
     )]
     Keys(KeysCommand),
 
-    /// Look at deliveries of notifications, and deliver them again.
-    #[command(subcommand)]
+    /// Look after webhook endpoints; look at deliveries of notifications, and deliver them again.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  nommer webhooks create https://example.com/hook --events job.finished,job.failed\n  nommer webhooks deliveries --endpoint we_0123 --status failed\n  nommer webhooks update we_0123 --enable"
+    )]
     Webhooks(WebhooksCommand),
+
+    /// Forward what becomes of jobs to an address of this machine, signed. Needs no tunnel; Ctrl-C ends it.
+    ///
+    /// Events are told once and not tried again. The signing secret is a new one for each run, or that of the variable `NOMMER_LISTEN_SECRET`.
+    #[command(
+        after_help = "Examples:\n  nommer listen --forward-to localhost:3000/hook\n  nommer --stack nommer listen --forward-to localhost:3000/hook --events job.finished"
+    )]
+    Listen(ListenArgs),
+
+    /// Send a sample of an event, signed and marked as a test.
+    #[command(
+        after_help = "Examples:\n  nommer trigger job.finished --forward-to localhost:3000/hook\n  nommer trigger job.failed --to we_0123"
+    )]
+    Trigger(TriggerArgs),
 
     /// Estimate the time and the price of a job without running it.
     #[command(

@@ -1,5 +1,6 @@
 //! The API from outside: what the commands that talk to a running system use.
 
+mod webhooks;
 mod wire;
 
 use std::time::Duration;
@@ -226,6 +227,23 @@ impl Client {
         .await
     }
 
+    /// The same; none if it is not there any more.
+    pub(crate) async fn job_if_there(&self, id: &str) -> Result<Option<JobView>, Failure> {
+        let request = self
+            .http
+            .get(self.url(&format!("/v1/jobs/{}", segment(id))));
+        let response = self.exchange(request).await?;
+        let response = response.map_err(|error| self.unreachable(error))?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        if !response.status().is_success() {
+            return Err(self.refused(response).await?.into());
+        }
+        let job = response.json().await;
+        Ok(Some(job.context("read the answer of the API")?))
+    }
+
     pub(crate) async fn jobs(&self, query: &[(&str, String)]) -> Result<Page<JobView>, Failure> {
         self.json(self.http.get(self.url("/v1/jobs")).query(query))
             .await
@@ -336,13 +354,12 @@ impl Client {
         .map(drop)
     }
 
-    pub(crate) async fn deliveries(&self, id: &str) -> Result<Page<DeliveryView>, Failure> {
-        self.json(
-            self.http
-                .get(self.url("/v1/webhook-deliveries"))
-                .query(&[("job_id", id)]),
-        )
-        .await
+    pub(crate) async fn deliveries(
+        &self,
+        query: &[(&str, String)],
+    ) -> Result<Page<DeliveryView>, Failure> {
+        let request = self.http.get(self.url("/v1/webhook-deliveries"));
+        self.json(request.query(query)).await
     }
 
     pub(crate) async fn redeliver(&self, id: &str) -> Result<DeliveryView, Failure> {

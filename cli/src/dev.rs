@@ -14,8 +14,8 @@ use anyhow::Context as _;
 use axum::middleware;
 use jiff::Timestamp;
 use nommer_core::{
-    address::NetworkRules, options::OptionPolicy, ports::ScaleSignal, prune::PrunePolicy,
-    settings::Settings, spec::SpecRules, uri::UriRules,
+    address::NetworkRules, memory::NoBus, options::OptionPolicy, ports::ScaleSignal,
+    prune::PrunePolicy, settings::Settings, spec::SpecRules, uri::UriRules,
 };
 use nommer_encoder::workspace::sweep;
 use nommer_http::HttpNotifier;
@@ -244,6 +244,7 @@ impl System {
                 keys_required: self.settings.server.require_key,
                 anonymous_legacy: false,
             },
+            job_events: false,
             allowances: Allowances::default(),
         });
         let address = listener
@@ -315,6 +316,7 @@ impl System {
         let local = Arc::clone(&self.local);
         let state_change = StateChange {
             notifier: HttpNotifier::new(self.network.clone()).context("prepare the HTTP client")?,
+            bus: NoBus,
             signing_secret: local.signing_secret().clone(),
             now: Timestamp::now,
         };

@@ -76,7 +76,7 @@ async fn get(client: &Client, output: Output, id: &str) -> Result<(), Failure> {
         return Ok(output.json(&job)?);
     }
     output.data(page(&job));
-    for delivery in client.deliveries(id).await?.data {
+    for delivery in client.deliveries(&[("job_id", id.to_owned())]).await?.data {
         output.data(told(&delivery));
     }
     Ok(())

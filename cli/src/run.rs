@@ -5,15 +5,15 @@ use clap_complete::Shell;
 use tokio::runtime::Builder;
 
 use crate::{
-    args::{Cli, Command, ConfigCommand, DeployArgs, DevArgs},
+    args::{Cli, Command, Common, ConfigCommand, DeployArgs, DevArgs},
     batch, batches,
     client::Client,
     config::{self, Config},
     deploy, dev, doctor, encode, encoder, estimate,
     failure::Failure,
-    fleet, jobs, keys, man, migrate, options,
+    fleet, jobs, keys, listen, man, migrate, options,
     output::{self, Output},
-    presets, probe, simulate, stats, submit, tracing, webhooks,
+    presets, probe, simulate, stats, submit, tracing, trigger, webhooks,
 };
 
 /// Runs one command.
@@ -51,8 +51,8 @@ async fn carry_out(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Fleet { command } => fleet::run(command.as_ref(), &client().await?, output).await,
         Command::Stats { window } => stats::run(&window, &client().await?, output).await,
         Command::Keys(command) => Box::pin(keys::run(&command, &cli.common, &config, output)).await,
-        Command::Webhooks(command) => {
-            Box::pin(webhooks::run(&command, &cli.common, &config, output)).await
+        told @ (Command::Webhooks(_) | Command::Listen(_) | Command::Trigger(_)) => {
+            Box::pin(tell(told, &cli.common, &config, output)).await
         }
         Command::Estimate(args) => estimate::run(&args, &config, &client().await?, output).await,
         Command::Probe { source } => {
@@ -83,6 +83,22 @@ async fn carry_out(cli: Cli, output: Output) -> Result<(), Failure> {
             output::raw(&completions(shell));
             Ok(())
         }
+    }
+}
+
+/// Tells others of jobs, or looks after who is told.
+async fn tell(
+    command: Command,
+    common: &Common,
+    config: &Config,
+    output: Output,
+) -> Result<(), Failure> {
+    let client = || Client::connect(common, config);
+    match command {
+        Command::Webhooks(command) => webhooks::run(&command, common, config, output).await,
+        Command::Listen(args) => listen::run(&args, &client().await?, output).await,
+        Command::Trigger(args) => trigger::run(&args, common, config, output).await,
+        _ => Ok(()),
     }
 }
 

@@ -7,12 +7,14 @@ mod probe;
 #[cfg(feature = "openapi")]
 pub mod request;
 mod stats;
+mod webhook;
 
 pub use batch::{BatchCounts, BatchView, FailureView};
 pub use fleet::{CostView, EncoderState, EncoderView, Estimate, FleetState, FleetView, GONE_SHOWN};
 pub use preset::PresetView;
 pub use probe::ProbeView;
 pub use stats::StatsView;
+pub use webhook::{DeliveryView, EndpointView};
 
 use std::collections::BTreeMap;
 
@@ -24,7 +26,6 @@ use crate::{
     id::{BatchId, InstanceId, JobId, KeyId},
     job::{Job, Output, Report, StateChange, StateName},
     lease::elapsed,
-    notify::Notification,
     output::OutputSpec,
     probe::Stream,
     progress::Progress,
@@ -292,26 +293,6 @@ pub struct Page<T> {
     pub data: Vec<T>,
     /// What to pass as `cursor` for the next page; absent on the last.
     pub next_cursor: Option<String>,
-}
-
-/// A notification with its id, as the delivery log shows it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct DeliveryView {
-    /// The `webhook-id` of every attempt.
-    pub id: String,
-    /// What was or is to be delivered, and what came of it.
-    #[serde(rename = "notification")]
-    pub inner: Notification,
-}
-
-impl From<Notification> for DeliveryView {
-    fn from(notification: Notification) -> Self {
-        Self {
-            id: notification.webhook_id(),
-            inner: notification,
-        }
-    }
 }
 
 /// An error answer after RFC 9457, `application/problem+json`.

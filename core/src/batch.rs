@@ -16,6 +16,7 @@ use crate::{
     error::{Code, JobError},
     id::{BatchId, JobId, KeyId},
     job::{Job, StateName},
+    notify::Subscription,
     sealed::SealedSecrets,
     spec::{BatchRequest, JobSpec},
 };
@@ -46,6 +47,9 @@ pub struct Batch {
     /// The API key that submitted it; none if the operator did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<KeyId>,
+    /// Who hears of its jobs: decided when it was submitted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subscriptions: Vec<Subscription>,
     /// How many entries it has.
     pub entries: u32,
     /// How many of its jobs are unfinished at most.
@@ -134,6 +138,7 @@ impl Batch {
             id,
             name: request.name.clone(),
             owner,
+            subscriptions: Vec::new(),
             entries: u32::try_from(request.len()).unwrap_or(u32::MAX),
             target_queue: request.target_queue,
             retries: request.retries,
@@ -172,6 +177,7 @@ impl Batch {
     pub fn job_of(&self, number: u32, entry: Entry, now: Timestamp) -> Job {
         let mut job = Job::new(self.job_id(number), entry.spec, entry.sealed, now);
         job.owner.clone_from(&self.owner);
+        job.subscriptions.clone_from(&self.subscriptions);
         job.batch = Some(BatchPlace {
             id: self.id.clone(),
             entry: number,

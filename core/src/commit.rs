@@ -159,12 +159,16 @@ impl<S: JobStore, Q: JobQueue> Table<'_, S, Q> {
         };
         let mut unsent = Vec::new();
         for effect in effects {
-            let sent = match effect {
-                Effect::Enqueue { delay } => queue.send(id, *delay).await,
-                Effect::Notify(_) | Effect::MoveBatch => {
-                    self.state_queue.send(id, std::time::Duration::ZERO).await
-                }
-            };
+            if let Effect::Enqueue { delay } = effect {
+                unsent.extend(queue.send(id, *delay).await.err());
+            }
+        }
+        // One hint, however many are to be told.
+        if effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Notify(_) | Effect::MoveBatch))
+        {
+            let sent = self.state_queue.send(id, std::time::Duration::ZERO).await;
             unsent.extend(sent.err());
         }
         unsent
@@ -175,7 +179,7 @@ fn notifications(effects: &[Effect]) -> Vec<Notification> {
     effects
         .iter()
         .filter_map(|effect| match effect {
-            Effect::Notify(notification) => Some(notification.clone()),
+            Effect::Notify(notification) => Some(Notification::clone(notification)),
             Effect::Enqueue { .. } | Effect::MoveBatch => None,
         })
         .collect()

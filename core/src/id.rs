@@ -1,4 +1,4 @@
-//! Names of the things that the system keeps: jobs, batches, instances and API keys.
+//! Names of the things that the system keeps: jobs, batches, instances, API keys and webhook endpoints.
 //!
 //! Ids are opaque text outside this file. They are made from random bytes that the caller supplies; nothing here draws them.
 
@@ -30,6 +30,11 @@ impl JobId {
     /// The same for a job that is a probe: `probe_` and 32 hexadecimal digits.
     pub fn of_probe(uuid: Uuid) -> Self {
         Self(format!("probe_{}", uuid.simple()))
+    }
+
+    /// The name of a job that there is not, in events that only try out who hears of them.
+    pub fn of_sample(uuid: Uuid) -> Self {
+        Self(format!("sample_{}", uuid.simple()))
     }
 
     /// Not greater than the id of any job that is submitted at this time or later, and not less than those of earlier ones.
@@ -92,6 +97,22 @@ impl KeyId {
     }
 }
 
+/// The name of one webhook endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EndpointId(String);
+
+/// What ids of endpoints begin with; by that they are told from the other targets of notifications.
+pub(crate) const ENDPOINT_MARK: &str = "we_";
+
+impl EndpointId {
+    /// The id for a freshly drawn UUID: `we_` and 32 hexadecimal digits.
+    pub fn from_uuid(uuid: Uuid) -> Self {
+        Self(format!("{ENDPOINT_MARK}{}", uuid.simple()))
+    }
+}
+
 /// What all ids can do: they are text, checked wherever it is read.
 macro_rules! checked_text {
     ($($id:ident)+) => { $(
@@ -132,7 +153,7 @@ macro_rules! checked_text {
     )+ };
 }
 
-checked_text! { JobId BatchId InstanceId KeyId }
+checked_text! { JobId BatchId InstanceId KeyId EndpointId }
 
 /// Text that cannot be an id: empty, too long, or with characters other than letters, digits, `-` and `_`.
 ///

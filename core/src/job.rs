@@ -35,6 +35,7 @@ use crate::{
     lease::elapsed,
     log::JobLog,
     money::JobCost,
+    notify::Subscription,
     probe::Stream,
     progress::Progress,
     sealed::SealedSecrets,
@@ -71,6 +72,9 @@ pub struct Job {
     /// The batch that it is of, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchPlace>,
+    /// Who hears of it beside the address in `spec`: decided when it was submitted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subscriptions: Vec<Subscription>,
     /// Encrypted parts of the addresses in `spec`. Those of source and destination are dropped when the job ends.
     #[serde(default)]
     pub sealed: SealedSecrets,
@@ -248,6 +252,7 @@ impl Job {
             owner: None,
             retry_of: None,
             batch: None,
+            subscriptions: Vec::new(),
             sealed,
             state: JobState::Pending { not_before: None },
             sequence: 0,

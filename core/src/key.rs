@@ -265,6 +265,9 @@ pub fn needed(method: &str, path: &str) -> Option<Scope> {
             Some(if reads { Scope::Read } else { Scope::Submit })
         }
         _ if path.starts_with("/v1/webhook-deliveries/") => Some(Scope::Submit),
+        _ if path == "/v1/webhook-endpoints" || path.starts_with("/v1/webhook-endpoints/") => {
+            Some(if reads { Scope::Read } else { Scope::Submit })
+        }
         _ if path == "/v1/jobs"
             || path == "/v1/batches"
             || path.starts_with("/v1/jobs/")

@@ -39,6 +39,7 @@ pub mod money;
 pub mod notify;
 pub mod prune;
 pub mod simulate;
+pub mod webhook;
 
 pub mod api;
 pub mod captions;

@@ -12,7 +12,8 @@ use jiff::Timestamp;
 
 use crate::{
     lane::Lane,
-    ports::{Backend, ScaleSignal, Secrets, StoreError},
+    notify::BusEvent,
+    ports::{Backend, EventBus, ScaleSignal, Secrets, StoreError},
     sealed::SealedText,
     secret::Secret,
 };
@@ -77,6 +78,19 @@ pub struct NoSignal;
 impl ScaleSignal for NoSignal {
     async fn wake(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+}
+
+/// A system without an event bus: jobs of it name none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoBus;
+
+impl EventBus for NoBus {
+    async fn publish(&self, _events: &[BusEvent]) -> Result<(), StoreError> {
+        Err(StoreError::unavailable(
+            "publish a job's event",
+            "there is no event bus",
+        ))
     }
 }
 

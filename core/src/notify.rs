@@ -2,20 +2,24 @@
 //!
 //! At least once, each with an id that stays the same over all attempts; in no promised order. Nothing is sent here.
 
+mod event;
 mod format;
 mod sign;
+mod target;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use format::{Message, Method};
+pub use event::EventName;
+pub use format::{About, BusEvent, Message, Method};
 pub use sign::{InvalidSigningSecret, SigningSecret};
+pub use target::{DeliveryId, Subscription, Target};
 
 use crate::{
-    id::JobId,
-    job::{Job, StateName},
+    id::{JobId, KeyId},
+    job::{Job, StateChange, StateName},
     lease::later,
     uri::NotifyUrl,
 };
@@ -69,8 +73,16 @@ pub struct NotifyTarget {
 pub struct Notification {
     /// The job that changed.
     pub job_id: JobId,
-    /// The number of the change. With the job's id this names the notification, for ever.
+    /// The number of the change. With the job's id and the target this names the notification, for ever.
     pub sequence: u64,
+    /// Who is told: `notify_url`, `event_bus`, or an endpoint by its id. Absent means the job's `notify_url`.
+    #[serde(default, skip_serializing_if = "Target::is_notify_url")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, nullable = false))]
+    pub target: Target,
+    /// Of a sample that only tries the endpoint out: there is no such job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub sample: Option<Sample>,
     /// The state that began.
     pub state: StateName,
     /// Why, in words; empty if there is nothing to say.
@@ -86,6 +98,15 @@ pub struct Notification {
     /// What came of the newest attempt that ended.
     #[serde(default)]
     pub last_answer: Option<Answer>,
+}
+
+/// A notification of no job, to try an endpoint out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Sample {
+    /// The API key whose endpoint it is; absent if it is the operator's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<KeyId>,
 }
 
 /// What has become of a notification.
@@ -111,6 +132,9 @@ pub struct Answer {
     pub status: Option<u16>,
     /// The first KB of the answer's body, or why there was none.
     pub excerpt: String,
+    /// Milliseconds until the answer, or until it was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<u64>,
     /// Seconds for which the receiver asked to be left alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
@@ -124,26 +148,104 @@ impl Answer {
 }
 
 impl Notification {
-    /// The notification of the job's present state, if its caller wants one.
-    pub(crate) fn of(job: &Job, now: Timestamp) -> Option<Self> {
-        let target = job.spec.notify.as_ref()?;
+    /// The notifications of the job's present state, one for each who wants it.
+    pub(crate) fn of(job: &Job, now: Timestamp) -> Vec<Self> {
         let state = job.state.name();
-        wanted(target.format, state).then(|| Self {
+        let url = job.spec.notify.as_ref();
+        let url = url.filter(|target| wanted(target.format, state));
+        let url = url.map(|_| Self::new(job, Target::NotifyUrl, now));
+        url.into_iter()
+            .chain(Self::to_subscribers(job, now))
+            .collect()
+    }
+
+    /// The notifications that are stored with a new job. Its `notify_url` is told of none: whoever submits knows it from the answer.
+    pub fn of_new(job: &Job) -> Vec<Self> {
+        Self::to_subscribers(job, job.created_at).collect()
+    }
+
+    fn to_subscribers(job: &Job, now: Timestamp) -> impl Iterator<Item = Self> {
+        let event = EventName::of(job.state.name(), job.sequence);
+        let subscribed = job.subscriptions.iter();
+        let wanting = subscribed.filter(move |one| one.events.contains(&event));
+        wanting.map(move |one| Self::new(job, one.target.clone(), now))
+    }
+
+    fn new(job: &Job, target: Target, now: Timestamp) -> Self {
+        Self {
             job_id: job.id.clone(),
             sequence: job.sequence,
-            state,
+            target,
+            sample: None,
+            state: job.state.name(),
             details: job.state_details().to_owned(),
             created_at: now,
             attempts: 0,
             status: DeliveryStatus::Due,
             next_attempt_at: Some(now),
             last_answer: None,
-        })
+        }
+    }
+
+    /// A notification that tries an endpoint out: of this event, of no job.
+    pub fn sample(
+        event: EventName,
+        target: Target,
+        sample: Sample,
+        id: JobId,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            job_id: id,
+            sequence: u64::from(event != EventName::Created) + 1,
+            target,
+            sample: Some(sample),
+            state: event.state(),
+            details: String::new(),
+            created_at: now,
+            attempts: 0,
+            status: DeliveryStatus::Due,
+            next_attempt_at: Some(now),
+            last_answer: None,
+        }
+    }
+
+    /// The notification of a change that the job's timeline shows.
+    pub fn of_change(id: JobId, change: &StateChange) -> Self {
+        Self {
+            job_id: id,
+            sequence: change.sequence,
+            target: Target::NotifyUrl,
+            sample: None,
+            state: change.state,
+            details: change.details.clone().unwrap_or_default(),
+            created_at: change.at,
+            attempts: 0,
+            status: DeliveryStatus::Due,
+            next_attempt_at: Some(change.at),
+            last_answer: None,
+        }
+    }
+
+    /// What happened.
+    pub fn event(&self) -> EventName {
+        EventName::of(self.state, self.sequence)
     }
 
     /// Its name towards receivers, the same for every attempt.
     pub fn webhook_id(&self) -> String {
-        format!("{}_{}", self.job_id, self.sequence)
+        let id = DeliveryId {
+            job_id: self.job_id.clone(),
+            sequence: self.sequence,
+            target: self.target.clone(),
+        };
+        id.to_string()
+    }
+
+    /// Its place among those of one endpoint: text that sorts by time.
+    pub fn place(&self) -> String {
+        let millis = self.created_at.as_millisecond().max(0);
+        format!("{millis:020}_{}_{:010}", self.job_id, self.sequence)
     }
 
     /// Whether an attempt may begin.
@@ -185,16 +287,24 @@ impl Notification {
         self.last_answer = Some(answer);
     }
 
-    /// Ends it without an attempt: its receiver has said that it is gone.
-    pub fn give_up(&mut self, now: Timestamp) {
+    /// Ends it without an attempt, and says why.
+    pub fn give_up(&mut self, why: &str, now: Timestamp) {
         self.status = DeliveryStatus::Failed;
         self.next_attempt_at = None;
         self.last_answer = Some(Answer {
             at: now,
             status: None,
-            excerpt: "the receiver answered 410 to another notification of this job: deliver that one again first".to_owned(),
+            excerpt: why.to_owned(),
+            latency_ms: None,
             retry_after: None,
         });
+    }
+
+    /// Ends it: it is on the event bus.
+    pub fn published(&mut self) {
+        self.attempts += 1;
+        self.status = DeliveryStatus::Delivered;
+        self.next_attempt_at = None;
     }
 }
 

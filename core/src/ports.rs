@@ -12,15 +12,15 @@ use serde::{Deserialize, Serialize};
 
 pub use media::{MediaError, MediaStorage, ObjectAttributes, ObjectFacts, Piece, Upload};
 pub use table::{
-    BatchStore, Created, CreatedBatch, FleetStore, IdempotencyKey, JobFilter, JobStore, KeyStore,
-    LogStore, NotificationStore, PresetStore,
+    BatchStore, Created, CreatedBatch, EndpointStore, FleetStore, IdempotencyKey, JobFilter,
+    JobStore, KeyStore, LogStore, NotificationStore, PresetStore,
 };
 
 use crate::{
     commit::Table,
     id::{InstanceId, JobId},
     lane::Lane,
-    notify::Message,
+    notify::{BusEvent, Message},
     sealed::SealedText,
     secret::Secret,
     uri::NotifyUrl,
@@ -158,6 +158,12 @@ pub trait Notifier: Send + Sync {
     fn post(&self, url: &NotifyUrl, message: &Message) -> impl Future<Output = Reply> + Send;
 }
 
+/// What carries job events to other programs of an account.
+pub trait EventBus: Send + Sync {
+    /// Puts events on the bus, all of them or an error; after an error some may be on it all the same.
+    fn publish(&self, events: &[BusEvent]) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
 /// What encrypts and decrypts the secret parts of addresses. The context is bound to the ciphertext: another one does not open it.
 pub trait Secrets: Send + Sync {
     /// Encrypts.
@@ -186,6 +192,7 @@ pub trait Backend: Send + Sync + 'static {
     /// The table.
     type Store: JobStore
         + NotificationStore
+        + EndpointStore
         + FleetStore
         + KeyStore
         + LogStore

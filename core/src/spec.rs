@@ -5,7 +5,7 @@
 mod batch;
 mod check;
 mod extras;
-mod fields;
+pub(crate) mod fields;
 mod legacy;
 mod outputs;
 mod probe;
@@ -195,7 +195,7 @@ impl SpecError {
         }
     }
 
-    fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(pointer, Code::InvalidSpec, message)
     }
 }

@@ -20,13 +20,14 @@ use tokio::sync::oneshot;
 use crate::LocalError;
 
 /// Migrations, oldest first; the database's `user_version` counts those that were made.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("schema.sql"),
     include_str!("schema-2-keys.sql"),
     include_str!("schema-3-logs.sql"),
     include_str!("schema-4-presets.sql"),
     include_str!("schema-5-probes.sql"),
     include_str!("schema-6-batches.sql"),
+    include_str!("schema-7-endpoints.sql"),
 ];
 
 /// How long a process waits for another one's transaction. One lasts milliseconds; beyond this, a process stands still in the

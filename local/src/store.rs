@@ -1,6 +1,7 @@
 //! The table in SQLite: jobs, notifications, the fleet's record and its instances, API keys.
 
 mod batches;
+mod endpoints;
 mod fleet;
 mod keys;
 mod logs;
@@ -144,7 +145,9 @@ impl JobStore for LocalStore {
         self.db
             .write("delete a job", move |connection| {
                 let sql = "DELETE FROM jobs WHERE id = ?1 AND version = ?2";
-                one_row(connection.execute(sql, params![id, number(read)])?)
+                one_row(connection.execute(sql, params![id, number(read)])?)?;
+                connection.execute("DELETE FROM notifications WHERE job_id = ?1", [id])?;
+                Ok(())
             })
             .await
     }
@@ -188,6 +191,9 @@ fn create(
         job.spec.is_probe(),
         job.batch.as_ref().map(|place| place.id.as_str()),
     ])?)?;
+    for notification in Notification::of_new(job) {
+        notifications::insert(connection, &notification)?;
+    }
     if let Some(key) = key {
         remember_key(connection, key, job.id.as_str())?;
     }

@@ -5,6 +5,7 @@
 
 mod batches;
 mod claims;
+mod endpoints;
 mod fixtures;
 mod fleet;
 mod jobs;
@@ -23,8 +24,8 @@ use std::time::Duration;
 
 use nommer_core::{
     ports::{
-        BatchStore, Fleet, FleetStore, JobQueue, JobStore, KeyStore, LogStore, MediaStorage,
-        NotificationStore, PresetStore, Secrets,
+        BatchStore, EndpointStore, Fleet, FleetStore, JobQueue, JobStore, KeyStore, LogStore,
+        MediaStorage, NotificationStore, PresetStore, Secrets,
     },
     uri::MediaUri,
 };
@@ -34,6 +35,7 @@ pub(crate) trait World: Sized + Sync {
     /// Where jobs, notifications and the fleet live.
     type Store: JobStore
         + NotificationStore
+        + EndpointStore
         + FleetStore
         + KeyStore
         + LogStore
@@ -157,7 +159,13 @@ macro_rules! conformance {
                 they_are_stored_with_their_change_or_not_at_all
                 they_are_found_when_they_are_due
                 a_limit_is_kept_and_no_job_comes_twice
-                a_stale_write_is_refused;
+                a_stale_write_is_refused
+                one_change_is_told_to_many
+                the_beginning_of_a_job_is_told_with_it
+                those_to_an_endpoint_are_listed_newest_first
+                a_sample_belongs_to_no_job;
+            endpoints:
+                endpoints_are_found_as_they_were_written_last;
             fleet:
                 the_record_begins_at_version_zero
                 a_stale_record_is_refused

@@ -4,6 +4,7 @@
 mod calls;
 mod client;
 mod command;
+mod events;
 mod imds;
 mod kill;
 mod session;

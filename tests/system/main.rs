@@ -43,3 +43,4 @@ mod secrets;
 mod session;
 mod signature;
 mod streaming;
+mod webhooks;

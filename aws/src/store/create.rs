@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use nommer_core::{
     id::JobId,
     job::Job,
+    notify::Notification,
     ports::{Created, IdempotencyKey, StoreError, Version},
 };
 
@@ -30,6 +31,7 @@ enum Part {
     Destination,
     Key,
     Finder,
+    Notification,
 }
 
 pub(super) async fn create(
@@ -100,6 +102,12 @@ fn writes(
     for finder in item::finders(job, store.retention) {
         let put = store.put_request().set_item(Some(finder));
         writes.push((Part::Finder, put_write(WHAT, put)?));
+    }
+    for notification in Notification::of_new(job) {
+        let record = item::of_notification(&notification, store.retention)?;
+        let stamped = item::stamped(record, Version(1), &item::write_id());
+        let put = store.put_request().set_item(Some(stamped));
+        writes.push((Part::Notification, put_write(WHAT, put)?));
     }
     Ok(writes)
 }

@@ -78,9 +78,14 @@ pub(crate) fn promise_key(key: &str) -> (String, String) {
     (format!("KEY#{key}"), "KEY".to_owned())
 }
 
-/// Notifications sort by sequence number.
-pub(crate) fn notification_key(id: &JobId, sequence: u64) -> (String, String) {
-    (format!("JOB#{id}"), format!("NOTIFICATION#{sequence:020}"))
+/// Notifications sort by sequence number, and then by target.
+fn notification_key(notification: &Notification) -> (String, String) {
+    let (id, sequence) = (&notification.job_id, notification.sequence);
+    let mut sk = format!("NOTIFICATION#{sequence:020}");
+    if !notification.target.is_notify_url() {
+        sk = format!("{sk}#{}", notification.target);
+    }
+    (format!("JOB#{id}"), sk)
 }
 
 /// The item with its version and the name of its write.
@@ -206,16 +211,16 @@ pub(crate) fn finders(job: &Job, retention: Duration) -> impl Iterator<Item = It
     })
 }
 
-/// A notification, found while it is due. It may be deleted when its job may.
+/// A notification, found while it is due, and by its endpoint. It may be deleted when its job may.
 pub(crate) fn of_notification(
     notification: &Notification,
     retention: Duration,
 ) -> Result<Item, StoreError> {
-    let sequence = notification.sequence;
-    let mut item = holding(
-        notification_key(&notification.job_id, sequence),
-        notification,
-    )?;
+    let mut item = holding(notification_key(notification), notification)?;
+    if let Some(endpoint) = notification.target.endpoint() {
+        item.insert("gsi2pk".to_owned(), text(format!("ENDPOINT#{endpoint}")));
+        item.insert("gsi2sk".to_owned(), text(notification.place()));
+    }
     if let Some(at) = notification.next_attempt_at {
         item.insert("gsi1pk".to_owned(), text("DUE"));
         let place = format!("{}#{}", sortable(at), notification.webhook_id());

@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use nommer_core::{
-    id::JobId,
+    id::{EndpointId, JobId},
     notify::Notification,
     ports::{NotificationStore, StoreError, Version},
 };
 
-use super::{DynamoStore, INDEX_1, item};
+use super::{DynamoStore, INDEX_1, INDEX_2, item};
 
 impl NotificationStore for DynamoStore {
     async fn notifications(&self, id: &JobId) -> Result<Vec<Notification>, StoreError> {
@@ -47,6 +47,41 @@ impl NotificationStore for DynamoStore {
             }
         }
         Ok(jobs)
+    }
+
+    async fn add_notification(&self, notification: &Notification) -> Result<(), StoreError> {
+        let record = item::of_notification(notification, self.retention)?;
+        self.put_at("record a notification", record, Version(0))
+            .await
+            .map(drop)
+    }
+
+    async fn notifications_to(
+        &self,
+        endpoint: &EndpointId,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Notification>, StoreError> {
+        // Greater than every place: they begin with a digit.
+        let before = before.unwrap_or("~");
+        let page = i32::try_from(limit).unwrap_or(i32::MAX);
+        let mut items = self.query("list the notifications of an endpoint", |query| {
+            query
+                .index_name(INDEX_2)
+                .key_condition_expression("gsi2pk = :pk AND gsi2sk < :before")
+                .expression_attribute_values(":pk", item::text(format!("ENDPOINT#{endpoint}")))
+                .expression_attribute_values(":before", item::text(before))
+                .scan_index_forward(false)
+                .limit(page)
+        });
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut found = Vec::new();
+        while found.len() < limit
+            && let Some(next) = items.next().await?
+        {
+            found.push(item::record(&next)?);
+        }
+        Ok(found)
     }
 
     async fn put_notification(

@@ -1,4 +1,4 @@
-//! Words and flags of `nommer keys` and `nommer webhooks`.
+//! Words and flags of `nommer keys`.
 
 use clap::{Args, Subcommand, ValueEnum};
 use nommer_core::key::Scope;
@@ -77,20 +77,4 @@ fn place(text: &str) -> Result<String, String> {
             schemes.join(", ")
         ))
     }
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum WebhooksCommand {
-    /// Print the secret that notifications are signed with, for the receiver's configuration.
-    Secret,
-    /// List the deliveries of a job's notifications, and what was answered.
-    Deliveries {
-        /// The job's id.
-        job: String,
-    },
-    /// Deliver a notification again, from the beginning of its schedule.
-    Redeliver {
-        /// The delivery's id, as `deliveries` lists it.
-        id: String,
-    },
 }

@@ -418,6 +418,46 @@ pub struct LegacyAnswer {
     pub message: Option<String>,
 }
 
+/// A new webhook endpoint.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointRequest {
+    /// Where: a web address. Its query may hold a token and is kept sealed.
+    pub url: String,
+    /// What it is to hear of; all but `job.encoding` and `job.uploading` if nothing is said.
+    #[schema(min_items = 1)]
+    pub events: Option<Vec<crate::notify::EventName>>,
+    /// What it is for.
+    #[schema(max_length = 500)]
+    pub description: Option<String>,
+    /// Whether anything is sent to it; true if nothing is said.
+    pub enabled: Option<bool>,
+}
+
+/// Changes of a webhook endpoint.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointChange {
+    /// Where.
+    pub url: Option<String>,
+    /// What it is to hear of.
+    #[schema(min_items = 1)]
+    pub events: Option<Vec<crate::notify::EventName>>,
+    /// What it is for.
+    #[schema(max_length = 500)]
+    pub description: Option<String>,
+    /// Whether anything is sent to it.
+    pub enabled: Option<bool>,
+}
+
+/// Which event to send as a sample.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestRequest {
+    /// `job.finished` if nothing is said.
+    pub event: Option<crate::notify::EventName>,
+}
+
 /// A preset of one's own.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -13,6 +13,7 @@ use crate::{
     error::{Code, JobError},
     id::BatchId,
     job::{Event, Job},
+    notify::Notification,
     ports::{Backend, BatchStore, Created, JobQueue, JobStore, KeyStore, StoreError},
 };
 
@@ -113,6 +114,10 @@ async fn make<B: Backend>(
             // From here on the job is safe: prune repairs a lost message.
             let queue = backend.job_queue(job.spec.lane());
             queue.send(&job.id, Duration::ZERO).await.ok();
+            if !Notification::of_new(&job).is_empty() {
+                let queue = backend.state_queue();
+                queue.send(&job.id, Duration::ZERO).await.ok();
+            }
             Ok(Some(job))
         }
         Ok(Created::DestinationTaken { job_id: rival }) if rival != job.id => {

@@ -407,8 +407,9 @@ impl Job {
             self.sealed.source = None;
             self.sealed.destination = None;
         }
-        let notification = Notification::of(self, now);
-        let mut effects: Vec<Effect> = notification.map(Effect::Notify).into_iter().collect();
+        let notifications = Notification::of(self, now);
+        let notify = |one| Effect::Notify(Box::new(one));
+        let mut effects: Vec<Effect> = notifications.into_iter().map(notify).collect();
         // A notification makes state-change run anyway.
         if effects.is_empty() && self.batch.is_some() && self.state.ended() {
             effects.push(Effect::MoveBatch);

@@ -104,8 +104,8 @@ pub enum Effect {
         /// Visible only after this time.
         delay: Duration,
     },
-    /// Tell the caller. Stored in the same write as the change.
-    Notify(Notification),
+    /// Tell one of those who want to know. Stored in the same write as the change.
+    Notify(Box<Notification>),
     /// Move the job's batch on: it has ended.
     MoveBatch,
 }

@@ -10,17 +10,18 @@ use jiff::Timestamp;
 use crate::{
     batch::{Batch, Entry},
     fleet::FleetRecord,
-    id::{BatchId, InstanceId, JobId, KeyId},
+    id::{BatchId, EndpointId, InstanceId, JobId, KeyId},
     instance::{Instance, InstanceState},
     job::Job,
     key::ApiKey,
     log::JobLog,
-    notify::Notification,
+    notify::{Notification, Target},
     ports::{
-        BatchStore, Created, CreatedBatch, FleetStore, IdempotencyKey, JobFilter, JobStore,
-        KeyStore, LogStore, NotificationStore, PresetStore, StoreError, Version,
+        BatchStore, Created, CreatedBatch, EndpointStore, FleetStore, IdempotencyKey, JobFilter,
+        JobStore, KeyStore, LogStore, NotificationStore, PresetStore, StoreError, Version,
     },
     stored_preset::StoredPreset,
+    webhook::WebhookEndpoint,
 };
 
 /// Jobs, notifications, the fleet's record and its instances.
@@ -38,9 +39,18 @@ struct Inner {
     keys: BTreeMap<KeyId, ApiKey>,
     logs: BTreeMap<JobId, JobLog>,
     presets: BTreeMap<String, (StoredPreset, Version)>,
-    notifications: BTreeMap<(JobId, u64), Notification>,
+    notifications: BTreeMap<NotificationKey, Notification>,
+    endpoints: BTreeMap<Option<KeyId>, (Vec<WebhookEndpoint>, Version)>,
     fleet: (FleetRecord, Version),
     instances: BTreeMap<InstanceId, (Instance, Version)>,
+}
+
+/// Job, sequence and target.
+type NotificationKey = (JobId, u64, Target);
+
+fn key_of(notification: &Notification) -> NotificationKey {
+    let (id, target) = (&notification.job_id, &notification.target);
+    (id.clone(), notification.sequence, target.clone())
 }
 
 impl MemoryStore {
@@ -93,6 +103,11 @@ impl JobStore for MemoryStore {
                 .insert(key.key.clone(), (key.clone(), job.id.clone()));
         }
         inner.jobs.insert(job.id.clone(), (job.clone(), Version(1)));
+        for notification in Notification::of_new(job) {
+            inner
+                .notifications
+                .insert(key_of(&notification), notification);
+        }
         Ok(Created::New)
     }
 
@@ -119,8 +134,9 @@ impl JobStore for MemoryStore {
         }
         inner.jobs.insert(job.id.clone(), (job, version));
         for notification in notifications {
-            let key = (notification.job_id.clone(), notification.sequence);
-            inner.notifications.insert(key, notification.clone());
+            inner
+                .notifications
+                .insert(key_of(notification), notification.clone());
         }
         Ok(version)
     }
@@ -175,7 +191,7 @@ impl JobStore for MemoryStore {
         step(found, read)?;
         inner.jobs.remove(id);
         inner.logs.remove(id);
-        inner.notifications.retain(|(job_id, _), _| job_id != id);
+        inner.notifications.retain(|(job_id, ..), _| job_id != id);
         Ok(())
     }
 }
@@ -207,18 +223,65 @@ impl NotificationStore for MemoryStore {
         Ok(jobs)
     }
 
+    async fn add_notification(&self, notification: &Notification) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        inner
+            .notifications
+            .insert(key_of(notification), notification.clone());
+        Ok(())
+    }
+
+    async fn notifications_to(
+        &self,
+        endpoint: &EndpointId,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Notification>, StoreError> {
+        let inner = self.lock();
+        let to = |one: &&Notification| one.target.endpoint() == Some(endpoint);
+        let mut found: Vec<_> = inner.notifications.values().filter(to).cloned().collect();
+        found.retain(|one| before.is_none_or(|before| one.place().as_str() < before));
+        found.sort_by_key(|one| std::cmp::Reverse(one.place()));
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found)
+    }
+
     async fn put_notification(
         &self,
         now: &Notification,
         read: &Notification,
     ) -> Result<(), StoreError> {
         let mut inner = self.lock();
-        let key = (now.job_id.clone(), now.sequence);
+        let key = key_of(now);
         if inner.notifications.get(&key) != Some(read) {
             return Err(StoreError::Conflict);
         }
         inner.notifications.insert(key, now.clone());
         Ok(())
+    }
+}
+
+impl EndpointStore for MemoryStore {
+    async fn endpoints(
+        &self,
+        owner: Option<&KeyId>,
+    ) -> Result<(Vec<WebhookEndpoint>, Version), StoreError> {
+        let inner = self.lock();
+        let found = inner.endpoints.get(&owner.cloned());
+        Ok(found.cloned().unwrap_or_default())
+    }
+
+    async fn put_endpoints(
+        &self,
+        owner: Option<&KeyId>,
+        endpoints: &[WebhookEndpoint],
+        read: Version,
+    ) -> Result<Version, StoreError> {
+        let mut inner = self.lock();
+        let found = inner.endpoints.entry(owner.cloned()).or_default();
+        let version = step(found.1, read)?;
+        *found = (endpoints.to_vec(), version);
+        Ok(version)
     }
 }
 

@@ -2,14 +2,13 @@
 //!
 //! Only fields that hold no secret: addresses appear redacted.
 
-use jiff::Timestamp;
-use serde_json::json;
+use std::collections::BTreeMap;
 
-use super::{Notification, NotifyFormat, SigningSecret};
-use crate::{
-    job::{Job, StateName},
-    uri::MediaUri,
-};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{EventName, Notification, NotifyFormat, SigningSecret};
+use crate::{api::JobView, error::Code, job::Job, uri::MediaUri};
 
 /// The `User-Agent` of the original's notifications, kept for receivers that look for it.
 const FORM_USER_AGENT: &str = "media-nommer feederd";
@@ -39,20 +38,86 @@ pub enum Method {
     Post,
 }
 
+/// What receivers are told of a job beside what became of it. No secrets: addresses are redacted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Where its media comes from.
+    pub source_path: String,
+    /// Where its result goes; nowhere if it is a probe.
+    pub dest_path: Option<String>,
+    /// The caller's own name for it.
+    pub external_id: Option<String>,
+    /// The caller's free text.
+    pub metadata: BTreeMap<String, String>,
+    /// Why it failed, if it did.
+    pub error_code: Option<Code>,
+    /// Whether there is no such job.
+    pub sample: bool,
+}
+
+impl About {
+    /// A job that there is.
+    pub fn job(job: &Job) -> Self {
+        Self {
+            source_path: job.spec.source_path.redacted(),
+            dest_path: job.destination().map(MediaUri::redacted),
+            external_id: job.spec.external_id.clone(),
+            metadata: job.spec.metadata.clone(),
+            error_code: job.error().map(|error| error.code),
+            sample: false,
+        }
+    }
+
+    /// A job that there is, as callers see it.
+    pub fn view(job: &JobView) -> Self {
+        Self {
+            source_path: job.source_path.clone(),
+            dest_path: Some(job.dest_path.clone()),
+            external_id: job.external_id.clone(),
+            metadata: job.metadata.clone(),
+            error_code: job.error.as_ref().map(|error| error.code),
+            sample: false,
+        }
+    }
+
+    /// A job that there is not.
+    pub fn sample() -> Self {
+        Self {
+            source_path: "s3://in/sample.mov".to_owned(),
+            dest_path: Some("s3://out/sample.mp4".to_owned()),
+            external_id: None,
+            metadata: BTreeMap::new(),
+            error_code: Some(Code::EncoderFailed),
+            sample: true,
+        }
+    }
+}
+
+/// An event for the bus of a stack.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BusEvent {
+    /// What happened.
+    pub event: EventName,
+    /// When.
+    pub at: Timestamp,
+    /// What receivers of webhooks are told, and the delivery's id.
+    pub detail: Value,
+}
+
 impl Notification {
-    /// The request for one attempt at `now`.
+    /// The request for one attempt at `now`, signed with each of these secrets.
     pub fn message(
         &self,
-        job: &Job,
+        about: &About,
         format: NotifyFormat,
-        secret: &SigningSecret,
+        secrets: &[SigningSecret],
         now: Timestamp,
     ) -> Message {
         match format {
             NotifyFormat::Get => Message {
                 method: Method::Get,
                 query: self.fields(),
-                headers: self.headers("", secret, now, &[("user-agent", USER_AGENT)]),
+                headers: self.headers("", secrets, now, &[("user-agent", USER_AGENT)]),
                 body: String::new(),
             },
             NotifyFormat::Form => {
@@ -66,12 +131,12 @@ impl Notification {
                 Message {
                     method: Method::Post,
                     query: Vec::new(),
-                    headers: self.headers(&body, secret, now, &own),
+                    headers: self.headers(&body, secrets, now, &own),
                     body,
                 }
             }
             NotifyFormat::Json => {
-                let body = self.json(job).to_string();
+                let body = self.json(about).to_string();
                 let own = [
                     ("user-agent", USER_AGENT),
                     ("content-type", "application/json"),
@@ -79,7 +144,7 @@ impl Notification {
                 Message {
                     method: Method::Post,
                     query: Vec::new(),
-                    headers: self.headers(&body, secret, now, &own),
+                    headers: self.headers(&body, secrets, now, &own),
                     body,
                 }
             }
@@ -95,55 +160,54 @@ impl Notification {
         ]
     }
 
-    fn json(&self, job: &Job) -> serde_json::Value {
-        let error = job.error().filter(|_| self.state.ended());
-        json!({
-            "type": event_type(self.state),
-            "timestamp": self.created_at,
-            "data": {
-                "job_id": self.job_id,
-                "state": self.state,
-                "sequence": self.sequence,
-                "details": self.details,
-                "error_code": error.map(|error| error.code),
-                "source_path": job.spec.source_path.redacted(),
-                "dest_path": job.destination().map(MediaUri::redacted),
-                "external_id": job.spec.external_id,
-                "metadata": job.spec.metadata,
-            },
-        })
+    /// The body of the JSON format.
+    pub fn json(&self, about: &About) -> Value {
+        let error_code = about.error_code.filter(|_| self.state.ended());
+        let mut data = json!({
+            "job_id": self.job_id,
+            "state": self.state,
+            "sequence": self.sequence,
+            "details": self.details,
+            "error_code": error_code,
+            "source_path": about.source_path,
+            "dest_path": about.dest_path,
+            "external_id": about.external_id,
+            "metadata": about.metadata,
+        });
+        if about.sample {
+            data["test"] = json!(true);
+        }
+        json!({"type": self.event(), "timestamp": self.created_at, "data": data})
+    }
+
+    /// The same for an event bus.
+    pub fn bus_event(&self, about: &About) -> BusEvent {
+        let mut detail = self.json(about);
+        detail["id"] = json!(self.webhook_id());
+        BusEvent {
+            event: self.event(),
+            at: self.created_at,
+            detail,
+        }
     }
 
     /// The format's own headers and those of the signature.
     fn headers(
         &self,
         body: &str,
-        secret: &SigningSecret,
+        secrets: &[SigningSecret],
         now: Timestamp,
         own: &[(&'static str, &str)],
     ) -> Vec<(&'static str, String)> {
         let id = self.webhook_id();
-        let signature = secret.sign(&id, now, body);
+        let signatures = secrets.iter().map(|secret| secret.sign(&id, now, body));
+        let signatures: Vec<_> = signatures.collect();
         let own = own.iter().map(|(name, value)| (*name, (*value).to_owned()));
         let signed = [
             ("webhook-id", id),
             ("webhook-timestamp", now.as_second().to_string()),
-            ("webhook-signature", signature),
+            ("webhook-signature", signatures.join(" ")),
         ];
         own.chain(signed).collect()
-    }
-}
-
-/// The event name of the JSON format.
-fn event_type(state: StateName) -> &'static str {
-    match state {
-        StateName::Pending => "job.retrying",
-        StateName::Downloading => "job.started",
-        StateName::Encoding => "job.encoding",
-        StateName::Uploading => "job.uploading",
-        StateName::Finished => "job.finished",
-        StateName::Error => "job.failed",
-        StateName::Abandoned => "job.abandoned",
-        StateName::Canceled => "job.canceled",
     }
 }

@@ -18,7 +18,7 @@ fn told(format: &str, events: &[Event]) -> (Job, Vec<Notification>) {
     for (second, event) in (1..).zip(events) {
         for effect in change(&mut job, event.clone(), at(second)) {
             if let crate::job::Effect::Notify(notification) = effect {
-                notifications.push(notification);
+                notifications.push(*notification);
             }
         }
     }
@@ -49,7 +49,8 @@ fn get_tells_of_the_end_alone_and_form_of_every_change() {
 #[test]
 fn get_carries_the_three_documented_fields_in_the_query() {
     let (job, notifications) = told("get", &[Event::Cancel]);
-    let message = notifications[0].message(&job, NotifyFormat::Get, &secret(), at(9));
+    let message =
+        notifications[0].message(&About::job(&job), NotifyFormat::Get, &[secret()], at(9));
     assert_eq!(message.method, Method::Get);
     let fields = [
         ("unique_id", job.id.to_string()),
@@ -68,7 +69,8 @@ fn form_is_what_the_original_sent() {
             silence: Duration::ZERO,
         }],
     );
-    let message = notifications[0].message(&job, NotifyFormat::Form, &secret(), at(9));
+    let message =
+        notifications[0].message(&About::job(&job), NotifyFormat::Form, &[secret()], at(9));
     assert!(
         message
             .headers
@@ -88,7 +90,8 @@ fn form_is_what_the_original_sent() {
 #[test]
 fn json_is_signed_as_the_specification_says() {
     let (job, notifications) = told("json", &[Event::Cancel]);
-    let message = notifications[0].message(&job, NotifyFormat::Json, &secret(), at(9));
+    let message =
+        notifications[0].message(&About::job(&job), NotifyFormat::Json, &[secret()], at(9));
     let body: Value = serde_json::from_str(&message.body).unwrap();
     assert_eq!(body["type"], "job.canceled");
     assert_eq!(body["data"]["sequence"], 2);
@@ -150,6 +153,7 @@ fn a_receiver_that_is_down_is_tried_over_more_than_a_day_and_then_given_up() {
             at: now,
             status: Some(500),
             excerpt: String::new(),
+            latency_ms: None,
             retry_after: None,
         });
     }
@@ -174,6 +178,7 @@ fn success_settles_it_and_gone_gives_it_up() {
             at: at(6),
             status: Some(status),
             excerpt: String::new(),
+            latency_ms: None,
             retry_after: None,
         });
         assert_eq!(notification.status, outcome, "{status}");

@@ -8,13 +8,14 @@ use super::{StoreError, Version};
 use crate::{
     batch::{Batch, Entry},
     fleet::FleetRecord,
-    id::{BatchId, JobId, KeyId},
+    id::{BatchId, EndpointId, JobId, KeyId},
     instance::Instance,
     job::{Job, StateName},
     key::ApiKey,
     log::JobLog,
     notify::Notification,
     stored_preset::StoredPreset,
+    webhook::WebhookEndpoint,
 };
 
 /// A caller's promise that requests with the same key are the same request.
@@ -68,7 +69,8 @@ pub struct JobFilter {
 
 /// Where jobs live.
 pub trait JobStore: Send + Sync {
-    /// Stores a new job, its idempotency key and its claim on the destination, all or nothing.
+    /// Stores a new job, its idempotency key, its claim on the destination and the notifications of its beginning ([`Notification::of_new`]),
+    /// all or nothing.
     fn create(
         &self,
         job: &Job,
@@ -113,7 +115,7 @@ pub trait JobStore: Send + Sync {
 
 /// Where notifications wait for their delivery, and stay as its record.
 pub trait NotificationStore: Send + Sync {
-    /// Those of one job, by sequence.
+    /// Those of one job, by sequence and then by target.
     fn notifications(
         &self,
         id: &JobId,
@@ -125,6 +127,20 @@ pub trait NotificationStore: Send + Sync {
         before: Timestamp,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<JobId>, StoreError>> + Send;
+
+    /// Stores a notification that belongs to no change of a job: a sample.
+    fn add_notification(
+        &self,
+        notification: &Notification,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Those to one endpoint, the newest first; only those before the place of another ([`Notification::place`]), if one is given.
+    fn notifications_to(
+        &self,
+        endpoint: &EndpointId,
+        before: Option<&str>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Notification>, StoreError>> + Send;
 
     /// Writes one notification, if it is as it was read.
     fn put_notification(
@@ -238,6 +254,23 @@ pub trait BatchStore: Send + Sync {
         before: Option<&BatchId>,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<Batch>, StoreError>> + Send;
+}
+
+/// Where webhook endpoints live: those of one owner together, because they are few and are looked at together.
+pub trait EndpointStore: Send + Sync {
+    /// Those of an API key, or the operator's, by age; none at version 0 before the first write.
+    fn endpoints(
+        &self,
+        owner: Option<&KeyId>,
+    ) -> impl Future<Output = Result<(Vec<WebhookEndpoint>, Version), StoreError>> + Send;
+
+    /// Writes those of an owner that were read at `read`.
+    fn put_endpoints(
+        &self,
+        owner: Option<&KeyId>,
+        endpoints: &[WebhookEndpoint],
+        read: Version,
+    ) -> impl Future<Output = Result<Version, StoreError>> + Send;
 }
 
 /// Where API keys live. They are never deleted: jobs name their owners.

@@ -7,14 +7,14 @@ use crate::{nearest::nearest, output::Words};
 
 /// One object of a request, and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     map: &'a Map<String, Value>,
     at: String,
 }
 
 impl<'a> Fields<'a> {
     /// Reads an object that has no fields but these.
-    pub(super) fn new(value: &'a Value, at: String, known: &[&str]) -> Result<Self, SpecError> {
+    pub(crate) fn new(value: &'a Value, at: String, known: &[&str]) -> Result<Self, SpecError> {
         let Some(map) = value.as_object() else {
             let message = format!("it must be an object with {}", known.join(", "));
             return Err(SpecError::invalid(at, message));
@@ -24,22 +24,22 @@ impl<'a> Fields<'a> {
     }
 
     /// Where a field stands.
-    pub(super) fn pointer(&self, key: &str) -> String {
+    pub(crate) fn pointer(&self, key: &str) -> String {
         check::pointer(&self.at, key)
     }
 
     /// A refusal of a field.
-    pub(super) fn refuse(&self, key: &str, message: impl std::fmt::Display) -> SpecError {
+    pub(crate) fn refuse(&self, key: &str, message: impl std::fmt::Display) -> SpecError {
         SpecError::invalid(self.pointer(key), format!("{key} {message}"))
     }
 
     /// What stands there, unless it is null or nothing.
-    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Value> {
         self.map.get(key).filter(|value| !value.is_null())
     }
 
     /// Text.
-    pub(super) fn text(&self, key: &str) -> Result<Option<&'a str>, SpecError> {
+    pub(crate) fn text(&self, key: &str) -> Result<Option<&'a str>, SpecError> {
         let text = |value: &'a Value| {
             value
                 .as_str()
@@ -109,7 +109,7 @@ impl<'a> Fields<'a> {
     }
 
     /// True or false; false if it is not there.
-    pub(super) fn flag(&self, key: &str) -> Result<bool, SpecError> {
+    pub(crate) fn flag(&self, key: &str) -> Result<bool, SpecError> {
         match self.get(key) {
             None => Ok(false),
             Some(value) => value

@@ -5,16 +5,19 @@ use std::sync::Mutex;
 use nommer_core::{
     commit::Committed,
     job::Event,
-    memory::Memory,
+    memory::{Memory, NoBus},
     notify::{DeliveryStatus, Message},
     ports::Reply,
     sealed::SealedSecrets,
     spec::{SpecRules, parse_v1},
+    uri::NotifyUrl,
 };
 use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
+
+mod endpoints;
 
 struct Recorder {
     status: Option<u16>,
@@ -33,13 +36,14 @@ impl Notifier for Recorder {
     }
 }
 
-fn answering(status: Option<u16>) -> StateChange<Recorder, fn() -> Timestamp> {
+fn answering(status: Option<u16>) -> StateChange<Recorder, NoBus, fn() -> Timestamp> {
     StateChange {
         notifier: Recorder {
             status,
             retry_after: None,
             sent: Mutex::default(),
         },
+        bus: NoBus,
         signing_secret: SigningSecret::from_bytes([1; 32]),
         now: Timestamp::now,
     }
@@ -66,7 +70,7 @@ async fn canceled() -> (Memory, JobId) {
     (backend, id)
 }
 
-async fn poll(state_change: &StateChange<Recorder, fn() -> Timestamp>, backend: &Memory) {
+async fn poll(state_change: &StateChange<Recorder, NoBus, fn() -> Timestamp>, backend: &Memory) {
     backend.state_queue.set_now(Timestamp::now());
     state_change.poll(backend, Duration::ZERO).await.unwrap();
 }

@@ -8,13 +8,15 @@ use nommer_core::{
     id::JobId,
     job::Job,
     key::Caller,
+    notify::{EventName, Notification, Subscription, Target},
     ports::{
-        Backend, Created, IdempotencyKey, JobQueue, JobStore, ScaleSignal, Secrets, StoreError,
-        Version,
+        Backend, Created, EndpointStore as _, IdempotencyKey, JobQueue, JobStore, ScaleSignal,
+        Secrets, StoreError, Version,
     },
     sealed::{SealedField, SealedSecrets, SealedText},
     secret::Secret,
     spec::Checked,
+    webhook::WebhookEndpoint,
 };
 
 use crate::{Submit, reply::Refusal};
@@ -64,7 +66,12 @@ pub async fn accept<B: Backend, W: ScaleSignal>(
     caller.check_addresses(&new.checked.spec)?;
     check_quota(submit, caller).await?;
     let job = sealed_job(submit, caller, &new, now).await;
-    let job = job.map_err(|error| unrecorded(&new.id, &error))?;
+    let mut job = job.map_err(|error| unrecorded(&new.id, &error))?;
+    // Whoever probes looks at the probe; nobody else is told.
+    if !job.spec.is_probe() {
+        let subscriptions = subscriptions(submit, caller).await;
+        job.subscriptions = subscriptions.map_err(|error| unrecorded(&new.id, &error))?;
+    }
     let key = new.key.map(|key| IdempotencyKey {
         key: own_name(caller, &key.key),
         ..key
@@ -89,6 +96,9 @@ pub async fn accept<B: Backend, W: ScaleSignal>(
         }
     }
     // From here on the job is safe: prune repairs a lost message, and the next tick of scale a lost signal.
+    if !Notification::of_new(&job).is_empty() {
+        tell(submit, &job.id).await;
+    }
     let queue = submit.backend.job_queue(job.spec.lane());
     if let Err(error) = queue.send(&job.id, Duration::ZERO).await {
         tracing::warn!(job.id = %job.id, error = ?error, "a job was recorded but not queued yet");
@@ -98,6 +108,32 @@ pub async fn accept<B: Backend, W: ScaleSignal>(
     }
     tracing::info!(job.id = %job.id, "job submitted");
     Ok(Accepted::New(Box::new(job)))
+}
+
+/// Who hears of the caller's new jobs: endpoints of the operator's and of the caller's own, and the event bus.
+pub(crate) async fn subscriptions<B: Backend, W>(
+    submit: &Submit<B, W>,
+    caller: &Caller,
+) -> Result<Vec<Subscription>, StoreError> {
+    let store = submit.backend.store();
+    let (mut endpoints, _) = store.endpoints(None).await?;
+    if let Some(own) = caller.confined_to() {
+        endpoints.extend(store.endpoints(Some(own)).await?.0);
+    }
+    let bus = submit.job_events.then(|| Subscription {
+        target: Target::EventBus,
+        events: EventName::by_default(),
+    });
+    let told = endpoints.iter().filter_map(WebhookEndpoint::subscription);
+    Ok(told.chain(bus).collect())
+}
+
+/// Says that notifications of a job wait. Prune finds them in any case.
+pub(crate) async fn tell<B: Backend, W>(submit: &Submit<B, W>, id: &JobId) {
+    let queue = submit.backend.state_queue();
+    if let Err(error) = queue.send(id, Duration::ZERO).await {
+        tracing::warn!(job.id = %id, error = ?error, "notifications wait for prune");
+    }
 }
 
 fn unrecorded(id: &JobId, error: &StoreError) -> Refusal {
@@ -164,23 +200,24 @@ pub(crate) async fn sealed(
     checked: &Checked,
     id: &JobId,
 ) -> Result<SealedSecrets, StoreError> {
-    let (source, destination) = (checked.source.as_ref(), checked.destination.as_ref());
+    let of = async |plain: Option<&Secret>, field: SealedField| {
+        seal(secrets, plain, &field.context(id)).await
+    };
     Ok(SealedSecrets {
-        source: seal(secrets, source, SealedField::Source, id).await?,
-        destination: seal(secrets, destination, SealedField::Destination, id).await?,
-        notify: seal(secrets, checked.notify.as_ref(), SealedField::Notify, id).await?,
+        source: of(checked.source.as_ref(), SealedField::Source).await?,
+        destination: of(checked.destination.as_ref(), SealedField::Destination).await?,
+        notify: of(checked.notify.as_ref(), SealedField::Notify).await?,
         sealed_for: None,
     })
 }
 
-async fn seal(
+pub(crate) async fn seal(
     secrets: &impl Secrets,
     plain: Option<&Secret>,
-    field: SealedField,
-    id: &JobId,
+    context: &str,
 ) -> Result<Option<SealedText>, StoreError> {
     match plain {
-        Some(plain) => secrets.seal(plain, &field.context(id)).await.map(Some),
+        Some(plain) => secrets.seal(plain, context).await.map(Some),
         None => Ok(None),
     }
 }

@@ -47,6 +47,8 @@ pub struct Submit<B, W> {
     pub settings: Settings,
     /// Who may call without an API key.
     pub access: Access,
+    /// Whether what becomes of jobs is put on the event bus.
+    pub job_events: bool,
     /// What API keys have used of their rates. Each copy of this program counts for itself.
     pub allowances: Allowances,
 }
@@ -66,6 +68,7 @@ pub fn router<B: Backend, W: ScaleSignal + 'static>(submit: Arc<Submit<B, W>>) -
         .merge(batch_routes())
         .merge(fleet_routes())
         .merge(probe_routes())
+        .merge(webhook_routes())
         .route("/v1/presets", routing::get(v1::presets::list::<B, W>))
         .route(
             "/v1/presets/{name}",
@@ -88,9 +91,9 @@ pub fn router<B: Backend, W: ScaleSignal + 'static>(submit: Arc<Submit<B, W>>) -
         .with_state(submit)
 }
 
-/// Jobs and their deliveries.
+/// Jobs.
 fn job_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, W>>> {
-    use v1::{bulk, create, deliveries, jobs, logs};
+    use v1::{bulk, create, jobs, logs};
     Router::new()
         .route(
             "/v1/jobs",
@@ -105,6 +108,30 @@ fn job_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, W>
         .route("/v1/jobs/{id}/log", routing::get(logs::log::<B, W>))
         .route("/v1/jobs/{id}/cancel", routing::post(jobs::cancel::<B, W>))
         .route("/v1/jobs/{id}/retry", routing::post(create::retry::<B, W>))
+}
+
+/// Who is told of jobs, and what became of that.
+fn webhook_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, W>>> {
+    use v1::{deliveries, endpoints};
+    Router::new()
+        .route(
+            "/v1/webhook-endpoints",
+            routing::get(endpoints::list::<B, W>).post(endpoints::create::<B, W>),
+        )
+        .route(
+            "/v1/webhook-endpoints/{id}",
+            routing::get(endpoints::get::<B, W>)
+                .patch(endpoints::update::<B, W>)
+                .delete(endpoints::delete::<B, W>),
+        )
+        .route(
+            "/v1/webhook-endpoints/{id}/rotate",
+            routing::post(endpoints::rotate::<B, W>),
+        )
+        .route(
+            "/v1/webhook-endpoints/{id}/test",
+            routing::post(endpoints::test::<B, W>),
+        )
         .route(
             "/v1/webhook-deliveries",
             routing::get(deliveries::list::<B, W>),

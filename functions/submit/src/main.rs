@@ -63,6 +63,7 @@ async fn routes() -> Result<Routes, Error> {
         rules: rules(&environment.settings),
         settings: environment.settings.clone(),
         access,
+        job_events: optional("NOMMER_JOB_EVENTS").as_deref() == Some("true"),
         allowances: Allowances::default(),
     };
     // With keys the gateway lets everybody through, and the routes do not.

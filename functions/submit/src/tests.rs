@@ -18,6 +18,7 @@ use super::*;
 
 mod batches;
 mod bulk;
+mod endpoints;
 mod fleet;
 mod keys;
 mod lists;
@@ -48,6 +49,7 @@ fn server_for(access: Access) -> Server {
         rules: SpecRules::default(),
         settings: settings(),
         access,
+        job_events: false,
         allowances: Allowances::default(),
     };
     Server {

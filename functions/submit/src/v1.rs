@@ -4,6 +4,7 @@ pub(crate) mod batches;
 pub(crate) mod bulk;
 pub(crate) mod create;
 pub(crate) mod deliveries;
+pub(crate) mod endpoints;
 pub(crate) mod jobs;
 pub(crate) mod logs;
 pub(crate) mod presets;

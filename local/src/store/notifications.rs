@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use nommer_core::{
-    id::JobId,
-    notify::Notification,
+    id::{EndpointId, JobId},
+    notify::{Notification, Target},
     ports::{NotificationStore, StoreError},
 };
 use rusqlite::{Connection, params};
@@ -13,10 +13,13 @@ use crate::db::Fault;
 
 /// Stores a new notification.
 pub(super) fn insert(connection: &Connection, notification: &Notification) -> Result<(), Fault> {
-    let sql = "INSERT INTO notifications (job_id, sequence, next_attempt_at, record) VALUES (?1, ?2, ?3, ?4)";
+    let sql = "INSERT INTO notifications (job_id, sequence, target, place, next_attempt_at, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let place = notification.target.endpoint().map(|_| notification.place());
     connection.prepare_cached(sql)?.execute(params![
         notification.job_id.as_str(),
         sequence(notification),
+        target(notification),
+        place,
         notification.next_attempt_at.map(Timestamp::as_millisecond),
         serde_json::to_string(notification)?,
     ])?;
@@ -27,6 +30,14 @@ fn sequence(notification: &Notification) -> i64 {
     i64::try_from(notification.sequence).expect("a job does not change 2^63 times")
 }
 
+/// The column of the target: empty for the address in the job, so that it comes first.
+fn target(notification: &Notification) -> &str {
+    match &notification.target {
+        Target::NotifyUrl => "",
+        other => other.as_str(),
+    }
+}
+
 impl NotificationStore for LocalStore {
     async fn notifications(&self, id: &JobId) -> Result<Vec<Notification>, StoreError> {
         let id = id.to_string();
@@ -34,7 +45,7 @@ impl NotificationStore for LocalStore {
             .read("read notifications", move |connection| {
                 records(
                     connection,
-                    "SELECT record FROM notifications WHERE job_id = ?1 ORDER BY sequence",
+                    "SELECT record FROM notifications WHERE job_id = ?1 ORDER BY sequence, target",
                     [id],
                 )
             })
@@ -61,6 +72,35 @@ impl NotificationStore for LocalStore {
             .await
     }
 
+    async fn add_notification(&self, notification: &Notification) -> Result<(), StoreError> {
+        let notification = notification.clone();
+        self.db
+            .write("record a notification", move |connection| {
+                insert(connection, &notification)
+            })
+            .await
+    }
+
+    async fn notifications_to(
+        &self,
+        endpoint: &EndpointId,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Notification>, StoreError> {
+        // Greater than every place: they begin with a digit.
+        let (endpoint, before) = (endpoint.to_string(), before.unwrap_or("~").to_owned());
+        self.db
+            .read("list the notifications of an endpoint", move |connection| {
+                records(
+                    connection,
+                    "SELECT record FROM notifications WHERE target = ?1 AND place IS NOT NULL AND place < ?2
+                     ORDER BY place DESC LIMIT ?3",
+                    params![endpoint, before, limit],
+                )
+            })
+            .await
+    }
+
     async fn put_notification(
         &self,
         now: &Notification,
@@ -71,13 +111,14 @@ impl NotificationStore for LocalStore {
             .write("write a notification", move |connection| {
                 // A record is always written in the same form, so equal text means that nobody wrote in between.
                 let sql = "UPDATE notifications SET next_attempt_at = ?3, record = ?4
-                           WHERE job_id = ?1 AND sequence = ?2 AND record = ?5";
+                           WHERE job_id = ?1 AND sequence = ?2 AND record = ?5 AND target = ?6";
                 one_row(connection.prepare_cached(sql)?.execute(params![
                     now.job_id.as_str(),
                     sequence(&now),
                     now.next_attempt_at.map(Timestamp::as_millisecond),
                     serde_json::to_string(&now)?,
                     serde_json::to_string(&read)?,
+                    target(&now),
                 ])?)
             })
             .await

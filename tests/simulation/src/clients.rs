@@ -125,6 +125,7 @@ async fn ask(process: &Arc<Process>, wish: &Wish) -> Result<JobId, Code> {
         rules: SpecRules::default(),
         settings: Settings::default(),
         access: Access::default(),
+        job_events: false,
         allowances: Allowances::default(),
     };
     let now = process.now();

@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use nommer_core::{
+    memory::NoBus,
     notify::{Message, SigningSecret},
     ports::{Notifier, Reply},
     settings::Settings,
@@ -93,6 +94,7 @@ fn state_change_run(world: &Arc<World>) {
         let own = Arc::clone(&process);
         let state_change = StateChange {
             notifier: Receiver(Arc::clone(&process)),
+            bus: NoBus,
             signing_secret: signing_secret(),
             now: move || -> Timestamp { own.now() },
         };

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use nommer_core::{
-    id::{JobId, KeyId},
+    address::NetworkRules,
+    id::{EndpointId, JobId, KeyId},
     instance::{Instance, InstanceState},
     job::{Event, Job, StateName},
     money::Market,
-    notify::{DeliveryStatus, Notification},
+    notify::{DeliveryStatus, EventName, Notification, Target},
     ports::IdempotencyKey,
-    sealed::SealedSecrets,
+    sealed::{SealedSecrets, SealedText},
+    uri::NotifyUrl,
+    webhook::{EndpointSecret, WebhookEndpoint},
 };
 use serde_json::json;
 
@@ -88,6 +91,8 @@ pub(super) fn notification(job: &JobId, sequence: u64, due: Option<i64>) -> Noti
     Notification {
         job_id: job.clone(),
         sequence,
+        target: Target::NotifyUrl,
+        sample: None,
         state: StateName::Downloading,
         details: String::new(),
         created_at: at(0),
@@ -95,6 +100,38 @@ pub(super) fn notification(job: &JobId, sequence: u64, due: Option<i64>) -> Noti
         status: due.map_or(DeliveryStatus::Delivered, |_| DeliveryStatus::Due),
         next_attempt_at: due.map(at),
         last_answer: None,
+    }
+}
+
+/// The id of an endpoint.
+pub(super) fn endpoint(number: u32) -> EndpointId {
+    format!("we_{number:032x}").parse().unwrap()
+}
+
+/// The same notification, to an endpoint.
+pub(super) fn to(endpoint: &EndpointId, notification: Notification) -> Notification {
+    Notification {
+        target: Target::Endpoint(endpoint.clone()),
+        ..notification
+    }
+}
+
+/// A webhook endpoint.
+pub(super) fn webhook(number: u32) -> WebhookEndpoint {
+    let url = NotifyUrl::parse("https://hooks.example.com/done", &NetworkRules::default());
+    WebhookEndpoint {
+        id: endpoint(number),
+        url: url.unwrap(),
+        sealed_url: None,
+        events: EventName::by_default(),
+        description: "Ünïcode 'quotes'".to_owned(),
+        disabled: None,
+        secrets: vec![EndpointSecret {
+            sealed: SealedText("sealed".to_owned()),
+            until: Some(at(5)),
+        }],
+        created_at: at(0),
+        updated_at: at(1),
     }
 }
 

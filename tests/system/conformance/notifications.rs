@@ -1,13 +1,13 @@
 //! [`NotificationStore`]: due until they are settled, and changed only by whoever has read them as they are.
 
 use nommer_core::{
-    notify::Notification,
+    notify::{EventName, Notification, Sample, Subscription, Target},
     ports::{JobStore, NotificationStore, StoreError, Version},
 };
 
 use super::{
     World,
-    fixtures::{at, id, job, notification},
+    fixtures::{at, endpoint, id, job, notification, to},
 };
 
 /// Stores a job and its notifications.
@@ -77,4 +77,98 @@ pub(super) async fn a_stale_write_is_refused(world: &impl World) {
         assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     }
     assert_eq!(store.notifications(&id(1)).await.unwrap(), [begun]);
+}
+
+pub(super) async fn one_change_is_told_to_many(world: &impl World) {
+    let store = world.store();
+    let url = notification(&id(1), 2, Some(0));
+    let bus = Notification {
+        target: Target::EventBus,
+        ..url.clone()
+    };
+    let (first, second) = (to(&endpoint(1), url.clone()), to(&endpoint(2), url.clone()));
+    let all = [second.clone(), bus.clone(), first.clone(), url.clone()];
+    store_with(world, 1, &all).await;
+    let mut begun = first.clone();
+    begun.begin(at(0));
+    store.put_notification(&begun, &first).await.unwrap();
+    let refused = store.put_notification(&begun, &first).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    let found = store.notifications(&id(1)).await.unwrap();
+    assert_eq!(found, [url, bus, begun, second], "by target");
+    assert_eq!(store.jobs_to_notify(at(0), 10).await.unwrap(), [id(1)]);
+}
+
+pub(super) async fn the_beginning_of_a_job_is_told_with_it(world: &impl World) {
+    let store = world.store();
+    let wants = |number, events: &[EventName]| Subscription {
+        target: Target::Endpoint(endpoint(number)),
+        events: events.iter().copied().collect(),
+    };
+    let mut new = job(1);
+    new.subscriptions = vec![
+        wants(1, &[EventName::Created]),
+        wants(2, &[EventName::Finished]),
+    ];
+    store.create(&new, None).await.unwrap();
+    let found = store.notifications(&id(1)).await.unwrap();
+    assert_eq!(found, Notification::of_new(&new));
+    assert_eq!(found[0].target, Target::Endpoint(endpoint(1)));
+    assert_eq!(found.len(), 1);
+    let stored = store.get(&id(1)).await.unwrap().unwrap().0;
+    assert_eq!(stored.subscriptions, new.subscriptions);
+    assert_eq!(store.jobs_to_notify(at(0), 10).await.unwrap(), [id(1)]);
+    store.delete(&id(1), Version(1)).await.unwrap();
+    assert_eq!(store.notifications(&id(1)).await.unwrap(), []);
+}
+
+pub(super) async fn those_to_an_endpoint_are_listed_newest_first(world: &impl World) {
+    let store = world.store();
+    let made = |number, sequence, second| Notification {
+        created_at: at(second),
+        ..to(
+            &endpoint(1),
+            notification(&id(number), sequence, Some(second)),
+        )
+    };
+    let (oldest, middle, newest) = (made(2, 2, 1), made(1, 2, 2), made(1, 3, 3));
+    let other = to(&endpoint(2), notification(&id(1), 3, Some(0)));
+    store_with(world, 1, &[middle.clone(), newest.clone(), other]).await;
+    store_with(world, 2, &[oldest.clone(), notification(&id(2), 2, None)]).await;
+    let mut settled = middle.clone();
+    settled.give_up("gone", at(9));
+    store.put_notification(&settled, &middle).await.unwrap();
+    let page = async |before: Option<&str>, limit| {
+        let listed = store.notifications_to(&endpoint(1), before, limit).await;
+        listed.unwrap()
+    };
+    let all = [newest.clone(), settled.clone(), oldest.clone()];
+    assert_eq!(page(None, 10).await, all);
+    assert_eq!(page(None, 2).await, all[..2]);
+    assert_eq!(page(Some(&settled.place()), 10).await, all[2..]);
+    assert_eq!(page(Some(&oldest.place()), 10).await, []);
+}
+
+pub(super) async fn a_sample_belongs_to_no_job(world: &impl World) {
+    let store = world.store();
+    let name: nommer_core::id::JobId = "sample_1".parse().unwrap();
+    let tried = Notification::sample(
+        EventName::Failed,
+        Target::Endpoint(endpoint(1)),
+        Sample { owner: None },
+        name.clone(),
+        at(1),
+    );
+    store.add_notification(&tried).await.unwrap();
+    assert_eq!(store.get(&name).await.unwrap(), None);
+    assert_eq!(
+        store.jobs_to_notify(at(1), 10).await.unwrap(),
+        std::slice::from_ref(&name)
+    );
+    let mut begun = tried.clone();
+    begun.begin(at(1));
+    store.put_notification(&begun, &tried).await.unwrap();
+    assert_eq!(store.notifications(&name).await.unwrap(), [begun.clone()]);
+    let listed = store.notifications_to(&endpoint(1), None, 10).await;
+    assert_eq!(listed.unwrap(), [begun]);
 }

@@ -34,10 +34,10 @@ fn billable(calls: &[Call]) -> BTreeMap<String, usize> {
     names
 }
 
-/// The list in docs/aws-costs.md: rows of `| call | count | … |` under its heading.
-fn documented() -> BTreeMap<String, usize> {
+/// A list in docs/aws-costs.md: rows of `| call | count | … |` under this heading.
+fn documented(heading: &str) -> BTreeMap<String, usize> {
     let page = fs::read_to_string(repository().join("docs/aws-costs.md")).unwrap();
-    let (_, section) = page.split_once("# The calls of one job").unwrap();
+    let (_, section) = page.split_once(&format!("# {heading}\n")).unwrap();
     let rows = section
         .lines()
         .skip(1)
@@ -73,14 +73,15 @@ fn quiet(counting: &Counting, what: &str) {
     });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_small_job_on_a_warm_encoder_makes_the_calls_that_are_documented() {
+/// The calls of a small job on a warm encoder.
+async fn of_a_small_job(job_events: &str) -> Vec<Call> {
     let counting = Counting::before(ministack().url()).await;
     let patient = [
         ("EndpointUrl", counting.url.as_str()),
         ("EncoderHeartbeat", "20s"),
         ("EncoderLease", "60s"),
         ("FleetIdleTimeout", "10m"),
+        ("JobEvents", job_events),
     ];
     let stack = Deployment::new(&patient).await;
     stack.stop_schedules().await;
@@ -112,9 +113,14 @@ async fn a_small_job_on_a_warm_encoder_makes_the_calls_that_are_documented() {
     quiet(&counting, "the second job's calls to end");
     let calls = counting.take();
     assert_eq!(stack.job(&second)["state"], "FINISHED");
+    calls
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_job_on_a_warm_encoder_makes_the_calls_that_are_documented() {
+    let calls = of_a_small_job("false").await;
     // Scale writes its decision down only if it is a new one, which depends on who is faster; all else is certain.
-    let (found, most) = (billable(&calls), documented());
+    let (found, most) = (billable(&calls), documented("The calls of one job"));
     assert!(most.values().sum::<usize>() <= MOST, "{most:#?}");
     let mut least = most.clone();
     *least.get_mut("DynamoDB PutItem").unwrap() -= 1;
@@ -123,4 +129,20 @@ async fn a_small_job_on_a_warm_encoder_makes_the_calls_that_are_documented() {
         "{found:#?}: {:#?}",
         list(&calls)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_events_of_a_small_job_make_no_more_calls_than_are_documented() {
+    let calls = of_a_small_job("true").await;
+    let found = billable(&calls);
+    let mut most = documented("The calls of one job");
+    for (name, count) in documented("The calls of its events") {
+        *most.entry(name).or_default() += count;
+    }
+    // Those of the beginning are told together where state-change is slower than the encoder.
+    for (name, count) in &found {
+        let allowed = most.get(name).copied().unwrap_or_default();
+        assert!(*count <= allowed, "{name}: {found:#?}: {:#?}", list(&calls));
+    }
+    assert!(found["EventBridge PutEvents"] >= 2, "{found:#?}");
 }

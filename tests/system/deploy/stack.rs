@@ -425,7 +425,10 @@ impl Deployment {
 }
 
 /// Waits for the stack; its outputs.
-async fn created(client: &aws_sdk_cloudformation::Client, name: &str) -> BTreeMap<String, String> {
+pub(super) async fn created(
+    client: &aws_sdk_cloudformation::Client,
+    name: &str,
+) -> BTreeMap<String, String> {
     let begun = Instant::now();
     loop {
         let answer = client

@@ -175,3 +175,59 @@ fn buckets_and_queues_refuse_what_is_not_encrypted_on_its_way() {
         }
     }
 }
+
+/// The contexts that a role may open: by them encoders reach no signing secret, and state-change no credentials of media.
+fn opened_by(role: &str) -> BTreeSet<&'static str> {
+    let decrypts = allowed().into_iter();
+    let mut decrypts = decrypts
+        .filter(|(name, statement)| *name == role && actions(statement).contains(&"kms:Decrypt"));
+    let (_, statement) = decrypts.next().unwrap();
+    assert!(decrypts.next().is_none());
+    let like = &statement["Condition"]["StringLike"]["kms:EncryptionContext:nommer:context"];
+    items(like)
+        .into_iter()
+        .map(|one: &'static Value| one.as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn what_submit_seals_is_opened_by_those_alone_who_need_it() {
+    use nommer_core::{
+        id::{EndpointId, JobId},
+        sealed::SealedField,
+        webhook::EndpointField,
+    };
+    assert!(!actions_of("SubmitRole").contains("kms:Decrypt"));
+    let (job, endpoint): (JobId, EndpointId) = ("job_1".parse().unwrap(), "we_1".parse().unwrap());
+    let of_job = |field: SealedField| field.context(&job);
+    let of_endpoint = |field: EndpointField| field.context(&endpoint);
+    for (role, contexts) in [
+        (
+            "EncoderRole",
+            vec![
+                of_job(SealedField::Source),
+                of_job(SealedField::Destination),
+            ],
+        ),
+        (
+            "StateChangeRole",
+            vec![
+                of_job(SealedField::Notify),
+                of_endpoint(EndpointField::Url),
+                of_endpoint(EndpointField::Secret),
+                "signing-secret".to_owned(),
+            ],
+        ),
+    ] {
+        let patterns: BTreeSet<_> = contexts
+            .iter()
+            .map(|context| {
+                context
+                    .rsplit_once('/')
+                    .map_or(context.clone(), |(_, field)| format!("*/{field}"))
+            })
+            .collect();
+        let opened: BTreeSet<_> = opened_by(role).into_iter().map(str::to_owned).collect();
+        assert_eq!(opened, patterns, "{role}");
+    }
+}

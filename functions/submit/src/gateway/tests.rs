@@ -37,6 +37,7 @@ async fn answer(gate: Gate, event: &str) -> (u16, Value, Vec<String>) {
         rules: SpecRules::default(),
         settings: Settings::default(),
         access: Access::default(),
+        job_events: false,
         allowances: Allowances::default(),
     };
     let routes = behind_gateway(router(Arc::new(submit)), gate);

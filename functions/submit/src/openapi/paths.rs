@@ -9,14 +9,16 @@
 
 use nommer_core::{
     api::{
-        BatchView, BulkView, DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page,
-        PresetView, ProbeView, Problem, SourceView, StatsView,
+        BatchView, BulkView, DeliveryView, DryRun, EncoderView, EndpointView, Estimate, FleetView,
+        JobView, Page, PresetView, ProbeView, Problem, SourceView, StatsView,
         request::{
-            BatchBody, BulkRequest, EstimateRequest, Health, JobRequest, LegacyAnswer,
-            PauseRequest, PresetRequest, ProbeRequest, VersionView,
+            BatchBody, BulkRequest, EndpointChange, EndpointRequest, EstimateRequest, Health,
+            JobRequest, LegacyAnswer, PauseRequest, PresetRequest, ProbeRequest, TestRequest,
+            VersionView,
         },
     },
     job::{StateChange, StateName},
+    notify::DeliveryStatus,
 };
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
@@ -64,6 +66,26 @@ struct ListQuery {
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     #[param(nullable = false, pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    cursor: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+struct DeliveryQuery {
+    /// Only those of this job.
+    #[param(nullable = false)]
+    job_id: Option<String>,
+    /// Only those to this endpoint.
+    #[param(nullable = false)]
+    endpoint_id: Option<String>,
+    /// Only those of which this has become.
+    #[param(nullable = false)]
+    status: Option<DeliveryStatus>,
+    /// Of those to an endpoint, at most so many.
+    #[param(nullable = false, minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[param(nullable = false, pattern = "^[A-Za-z0-9_-]{1,128}$")]
     cursor: Option<String>,
 }
 
@@ -157,15 +179,65 @@ pub(super) fn batch() {}
     responses((status = 202, description = "The batch.", body = BatchView), Refused))]
 pub(super) fn cancel_batch() {}
 
-/// List the deliveries of a job's notifications
-#[utoipa::path(get, path = "/v1/webhook-deliveries", tag = "webhooks", params(("job_id" = String, Query, description = "The job's id.")),
-    responses((status = 200, description = "All of them, by sequence.", body = Page<DeliveryView>), Refused))]
+/// List the deliveries of a job's notifications, or those to an endpoint
+///
+/// One of `job_id` and `endpoint_id` is needed. Those of a job come whole, by sequence; those to an endpoint in pages, the newest first. `status` is
+/// looked at within a page.
+#[utoipa::path(get, path = "/v1/webhook-deliveries", tag = "webhooks", params(DeliveryQuery),
+    responses((status = 200, description = "A page of deliveries.", body = Page<DeliveryView>), Refused))]
 pub(super) fn deliveries() {}
 
 /// Deliver a notification again
 #[utoipa::path(post, path = "/v1/webhook-deliveries/{id}/redeliver", tag = "webhooks", params(("id" = String, Path, description = "The delivery's id.")),
     responses((status = 202, description = "It is due again.", body = DeliveryView), Refused))]
 pub(super) fn redeliver() {}
+
+/// List the webhook endpoints
+///
+/// A key sees its own, an operator those of the operator.
+#[utoipa::path(get, path = "/v1/webhook-endpoints", tag = "webhooks",
+    responses((status = 200, description = "All of them, the newest first.", body = Page<EndpointView>), Refused))]
+pub(super) fn endpoints() {}
+
+/// Make a webhook endpoint
+///
+/// It hears of jobs that are submitted from now on: one of a key of that key's jobs, one of the operator's of all. The answer tells its signing secret, once.
+#[utoipa::path(post, path = "/v1/webhook-endpoints", tag = "webhooks", request_body = EndpointRequest,
+    responses((status = 201, description = "The endpoint with its secret.", body = EndpointView), Refused))]
+pub(super) fn create_endpoint() {}
+
+/// Show a webhook endpoint
+#[utoipa::path(get, path = "/v1/webhook-endpoints/{id}", tag = "webhooks", params(("id" = String, Path, description = "The endpoint's id.")),
+    responses((status = 200, description = "The endpoint.", body = EndpointView), Refused))]
+pub(super) fn endpoint() {}
+
+/// Change a webhook endpoint
+///
+/// What is not said stays. What it hears of is decided when a job is submitted. `enabled: true` turns it on again after it was given up.
+#[utoipa::path(patch, path = "/v1/webhook-endpoints/{id}", tag = "webhooks", request_body = EndpointChange, params(("id" = String, Path, description = "The endpoint's id.")),
+    responses((status = 200, description = "The endpoint.", body = EndpointView), Refused))]
+pub(super) fn update_endpoint() {}
+
+/// Forget a webhook endpoint
+///
+/// What is due to it is not sent.
+#[utoipa::path(delete, path = "/v1/webhook-endpoints/{id}", tag = "webhooks", params(("id" = String, Path, description = "The endpoint's id.")),
+    responses((status = 204, description = "It is forgotten."), Refused))]
+pub(super) fn delete_endpoint() {}
+
+/// Give a webhook endpoint a new signing secret
+///
+/// The answer tells it, once. For 24 hours deliveries are signed with the old one too.
+#[utoipa::path(post, path = "/v1/webhook-endpoints/{id}/rotate", tag = "webhooks", params(("id" = String, Path, description = "The endpoint's id.")),
+    responses((status = 200, description = "The endpoint with its new secret.", body = EndpointView), Refused))]
+pub(super) fn rotate_endpoint() {}
+
+/// Send a sample to a webhook endpoint
+///
+/// It is signed and retried as all else is; its `data` says `"test": true`, and there is no such job.
+#[utoipa::path(post, path = "/v1/webhook-endpoints/{id}/test", tag = "webhooks", request_body(content = Option<TestRequest>, description = "May be left out."), params(("id" = String, Path, description = "The endpoint's id.")),
+    responses((status = 202, description = "The delivery, which is due.", body = DeliveryView), Refused))]
+pub(super) fn test_endpoint() {}
 
 /// Estimate what a job would take and cost
 #[utoipa::path(post, path = "/v1/estimates", tag = "jobs", request_body = EstimateRequest,

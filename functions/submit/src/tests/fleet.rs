@@ -168,6 +168,7 @@ async fn an_unknown_price_or_length_makes_an_estimate_unknown_never_zero() {
         rules: SpecRules::default(),
         settings: Settings::default(),
         access: Access::default(),
+        job_events: false,
         allowances: Allowances::default(),
     };
     let priceless = Server {

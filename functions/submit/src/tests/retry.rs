@@ -224,6 +224,7 @@ async fn a_delivery_that_was_given_up_is_made_again_under_its_own_id() {
         at: Timestamp::now(),
         status: Some(500),
         excerpt: "down".to_owned(),
+        latency_ms: None,
         retry_after: None,
     });
     store.put_notification(&failed, &read).await.unwrap();

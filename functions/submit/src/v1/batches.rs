@@ -38,7 +38,7 @@ use crate::{
     Submit,
     body::read_json,
     estimate,
-    job::{own_name, sealed},
+    job::{own_name, sealed, subscriptions},
     reply::Refusal,
 };
 
@@ -58,7 +58,8 @@ pub(crate) async fn create<B: Backend, W: ScaleSignal>(
     let request = BatchRequest::read(&body)?;
     let id = BatchId::from_uuid(Uuid::now_v7());
     let entries = entries(&submit, &caller, &request, (&id, now)).await?;
-    let batch = Batch::new(id, &request, caller.owner().cloned(), now);
+    let mut batch = Batch::new(id, &request, caller.owner().cloned(), now);
+    batch.subscriptions = subscriptions(&submit, &caller).await?;
     let created = submit.backend.store();
     let created = created.create_batch(&batch, &entries, key.as_ref());
     let (id, replayed) = match created.await? {

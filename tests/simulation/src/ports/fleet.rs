@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use nommer_core::{
     fleet::{FleetRecord, ReservationState},
-    id::JobId,
+    id::{EndpointId, JobId},
     instance::Instance,
     notify::{DeliveryStatus, Notification},
     ports::{FleetStore, NotificationStore, StoreError, Version},
@@ -30,6 +30,28 @@ impl NotificationStore for SimStore {
         }
         self.process
             .call("jobs_to_notify", base.jobs_to_notify(before, limit))
+            .await
+    }
+
+    async fn add_notification(&self, notification: &Notification) -> Result<(), StoreError> {
+        let base = &self.process.world.memory.store;
+        self.process
+            .call("add_notification", base.add_notification(notification))
+            .await
+    }
+
+    async fn notifications_to(
+        &self,
+        endpoint: &EndpointId,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Notification>, StoreError> {
+        let base = &self.process.world.memory.store;
+        self.process
+            .call(
+                "notifications_to",
+                base.notifications_to(endpoint, before, limit),
+            )
             .await
     }
 

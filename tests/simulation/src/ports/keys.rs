@@ -1,11 +1,12 @@
-//! API keys, logs and presets as one process sees them. No use case that is simulated looks at any.
+//! API keys, logs, presets and webhook endpoints as one process sees them. No use case that is simulated looks at any.
 
 use nommer_core::{
     id::{JobId, KeyId},
     key::ApiKey,
     log::JobLog,
-    ports::{KeyStore, LogStore, PresetStore, StoreError, Version},
+    ports::{EndpointStore, KeyStore, LogStore, PresetStore, StoreError, Version},
     stored_preset::StoredPreset,
+    webhook::WebhookEndpoint,
 };
 
 use super::SimStore;
@@ -50,5 +51,24 @@ impl PresetStore for SimStore {
 
     async fn delete_preset(&self, name: &str) -> Result<(), StoreError> {
         self.process.world.memory.store.delete_preset(name).await
+    }
+}
+
+impl EndpointStore for SimStore {
+    async fn endpoints(
+        &self,
+        owner: Option<&KeyId>,
+    ) -> Result<(Vec<WebhookEndpoint>, Version), StoreError> {
+        self.process.world.memory.store.endpoints(owner).await
+    }
+
+    async fn put_endpoints(
+        &self,
+        owner: Option<&KeyId>,
+        endpoints: &[WebhookEndpoint],
+        read: Version,
+    ) -> Result<Version, StoreError> {
+        let store = &self.process.world.memory.store;
+        store.put_endpoints(owner, endpoints, read).await
     }
 }
