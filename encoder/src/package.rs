@@ -56,18 +56,11 @@ pub(crate) fn read(
     words: &[Words],
 ) -> Result<Package, JobError> {
     let names = listed(folder, parts)?;
-    let text = |name: &str| {
-        small_file(&folder.join(name)).map_err(|error| failed(&format!("{name}: {error}")))
-    };
+    let text = |name: &str| text_of(folder, name);
     let master = text(HLS_MANIFEST)?;
     let (_, mut master) = m3u8_rs::parse_master_playlist(&master)
         .map_err(|_odd| failed("its playlist cannot be read"))?;
-    let size = |name: &str| {
-        if !names.iter().any(|known| known == name) {
-            return Err(failed("a playlist names a segment that is not there"));
-        }
-        plain_size(&folder.join(name)).map_err(|error| failed(&format!("{name}: {error}")))
-    };
+    let size = |name: &str| size_of(folder, &names, name);
     let mut media = Vec::new();
     for name in playlists_of(&master) {
         media.push(Media::read(&text(&name)?, name, &size)?);
@@ -121,6 +114,19 @@ pub(crate) fn read(
         manifests,
         bytes,
     })
+}
+
+/// What a playlist or manifest says.
+fn text_of(folder: &Path, name: &str) -> Result<Vec<u8>, JobError> {
+    small_file(&folder.join(name)).map_err(|error| failed(&format!("{name}: {error}")))
+}
+
+/// The size of a segment, which must be one of those that are there.
+fn size_of(folder: &Path, names: &[String], name: &str) -> Result<u64, JobError> {
+    if !names.iter().any(|known| known == name) {
+        return Err(failed("a playlist names a segment that is not there"));
+    }
+    plain_size(&folder.join(name)).map_err(|error| failed(&format!("{name}: {error}")))
 }
 
 fn failed(what: &str) -> JobError {
