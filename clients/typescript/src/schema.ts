@@ -452,7 +452,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the deliveries of a job's notifications */
+        /**
+         * List the deliveries of a job's notifications, or those to an endpoint
+         * @description One of `job_id` and `endpoint_id` is needed. Those of a job come whole, by sequence; those to an endpoint in pages, the newest first. `status` is
+         *     looked at within a page.
+         */
         get: operations["deliveries"];
         put?: never;
         post?: never;
@@ -479,6 +483,95 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhook-endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the webhook endpoints
+         * @description A key sees its own, an operator those of the operator.
+         */
+        get: operations["endpoints"];
+        put?: never;
+        /**
+         * Make a webhook endpoint
+         * @description It hears of jobs that are submitted from now on: one of a key of that key's jobs, one of the operator's of all. The answer tells its signing secret, once.
+         */
+        post: operations["create_endpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a webhook endpoint */
+        get: operations["endpoint"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget a webhook endpoint
+         * @description What is due to it is not sent.
+         */
+        delete: operations["delete_endpoint"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook endpoint
+         * @description What is not said stays. What it hears of is decided when a job is submitted. `enabled: true` turns it on again after it was given up.
+         */
+        patch: operations["update_endpoint"];
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook endpoint a new signing secret
+         * @description The answer tells it, once. For 24 hours deliveries are signed with the old one too.
+         */
+        post: operations["rotate_endpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a sample to a webhook endpoint
+         * @description It is signed and retried as all else is; its `data` says `"test": true`, and there is no such job.
+         */
+        post: operations["test_endpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -492,6 +585,11 @@ export interface components {
             at: string;
             /** @description The first KB of the answer's body, or why there was none. */
             excerpt: string;
+            /**
+             * Format: int64
+             * @description Milliseconds until the answer, or until it was given up.
+             */
+            latency_ms?: number | null;
             /**
              * Format: int64
              * @description Seconds for which the receiver asked to be left alone.
@@ -729,6 +827,10 @@ export interface components {
         DeliveryStatus: "due" | "delivered" | "failed";
         /** @description A notification with its id, as the delivery log shows it. */
         DeliveryView: {
+            /** @description The endpoint that it goes to; absent for the job's own `notify_url`. */
+            endpoint_id?: components["schemas"]["EndpointId"];
+            /** @description What happened. */
+            event: components["schemas"]["EventName"];
             /** @description The `webhook-id` of every attempt. */
             id: string;
             /** @description What was or is to be delivered, and what came of it. */
@@ -1160,15 +1262,19 @@ export interface components {
              * @description When it is to be tried again. While an attempt runs: when that attempt counts as lost. None once settled.
              */
             next_attempt_at?: string | null;
+            /** @description Of a sample that only tries the endpoint out: there is no such job. */
+            sample?: components["schemas"]["Sample"];
             /**
              * Format: int64
-             * @description The number of the change. With the job's id this names the notification, for ever.
+             * @description The number of the change. With the job's id and the target this names the notification, for ever.
              */
             sequence: number;
             /** @description The state that began. */
             state: components["schemas"]["StateName"];
             /** @description What has become of it. */
             status: components["schemas"]["DeliveryStatus"];
+            /** @description Who is told: `notify_url`, `event_bus`, or an endpoint by its id. Absent means the job's `notify_url`. */
+            target?: string;
         };
         /**
          * @description How a notification looks on the wire.
@@ -1309,6 +1415,10 @@ export interface components {
         Page_DeliveryView: {
             /** @description The entries, newest first. */
             data: {
+                /** @description The endpoint that it goes to; absent for the job's own `notify_url`. */
+                endpoint_id?: components["schemas"]["EndpointId"];
+                /** @description What happened. */
+                event: components["schemas"]["EventName"];
                 /** @description The `webhook-id` of every attempt. */
                 id: string;
                 /** @description What was or is to be delivered, and what came of it. */
@@ -2064,6 +2174,126 @@ export interface components {
              * @description Its width in percent of the pictures': 15 unless it is given.
              */
             width_percent?: number | null;
+        };
+        /** @description Changes of a webhook endpoint. */
+        EndpointChange: {
+            /** @description What it is for. */
+            description?: string | null;
+            /** @description Whether anything is sent to it. */
+            enabled?: boolean | null;
+            /** @description What it is to hear of. */
+            events?: components["schemas"]["EventName"][] | null;
+            /** @description Where. */
+            url?: string | null;
+        };
+        /** @description The name of one webhook endpoint. */
+        EndpointId: string;
+        /** @description A new webhook endpoint. */
+        EndpointRequest: {
+            /** @description What it is for. */
+            description?: string | null;
+            /** @description Whether anything is sent to it; true if nothing is said. */
+            enabled?: boolean | null;
+            /** @description What it is to hear of; all but `job.encoding` and `job.uploading` if nothing is said. */
+            events?: components["schemas"]["EventName"][] | null;
+            /** @description Where: a web address. Its query may hold a token and is kept sealed. */
+            url: string;
+        };
+        /** @description A webhook endpoint as its owner sees it. */
+        EndpointView: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description What it is for. */
+            description: string;
+            /**
+             * Format: date-time
+             * @description Since when nothing is sent to it.
+             */
+            disabled_at?: string | null;
+            /** @description Why nothing is sent to it. */
+            disabled_reason?: string | null;
+            /** @description Whether anything is sent to it. */
+            enabled: boolean;
+            /** @description What it hears of. */
+            events: components["schemas"]["EventName"][];
+            /** @description Its name. */
+            id: components["schemas"]["EndpointId"];
+            /** @description Always `webhook_endpoint`. */
+            object: string;
+            /**
+             * Format: date-time
+             * @description Until when deliveries carry the signature of the old secret too, after a rotation.
+             */
+            old_secret_until?: string | null;
+            /** @description What its deliveries are signed with. Told once, when it is made. */
+            secret?: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+            /** @description Where, without the secret part. */
+            url: string;
+        };
+        /**
+         * @description What became of a job, as receivers are told.
+         * @enum {string}
+         */
+        EventName: "job.created" | "job.started" | "job.retrying" | "job.encoding" | "job.uploading" | "job.finished" | "job.failed" | "job.canceled" | "job.abandoned";
+        /** @description One page of a list. */
+        Page_EndpointView: {
+            /** @description The entries, newest first. */
+            data: {
+                /**
+                 * Format: date-time
+                 * @description When it was made.
+                 */
+                created_at: string;
+                /** @description What it is for. */
+                description: string;
+                /**
+                 * Format: date-time
+                 * @description Since when nothing is sent to it.
+                 */
+                disabled_at?: string | null;
+                /** @description Why nothing is sent to it. */
+                disabled_reason?: string | null;
+                /** @description Whether anything is sent to it. */
+                enabled: boolean;
+                /** @description What it hears of. */
+                events: components["schemas"]["EventName"][];
+                /** @description Its name. */
+                id: components["schemas"]["EndpointId"];
+                /** @description Always `webhook_endpoint`. */
+                object: string;
+                /**
+                 * Format: date-time
+                 * @description Until when deliveries carry the signature of the old secret too, after a rotation.
+                 */
+                old_secret_until?: string | null;
+                /** @description What its deliveries are signed with. Told once, when it is made. */
+                secret?: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last changed.
+                 */
+                updated_at: string;
+                /** @description Where, without the secret part. */
+                url: string;
+            }[];
+            /** @description What to pass as `cursor` for the next page; absent on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A notification of no job, to try an endpoint out. */
+        Sample: {
+            owner?: components["schemas"]["KeyId"] | null;
+        };
+        /** @description Which event to send as a sample. */
+        TestRequest: {
+            event?: components["schemas"]["EventName"] | null;
         };
     };
     responses: never;
@@ -3361,9 +3591,17 @@ export interface operations {
     };
     deliveries: {
         parameters: {
-            query: {
-                /** @description The job's id. */
-                job_id: string;
+            query?: {
+                /** @description Only those of this job. */
+                job_id?: string;
+                /** @description Only those to this endpoint. */
+                endpoint_id?: string;
+                /** @description Only those of which this has become. */
+                status?: components["schemas"]["DeliveryStatus"];
+                /** @description Of those to an endpoint, at most so many. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -3371,7 +3609,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All of them, by sequence. */
+            /** @description A page of deliveries. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3413,6 +3651,298 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description It is due again. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
+                };
+            };
+            /** @description The request was refused; `code` says why, `errors` names the field, `hint` says what to do. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system could not answer. With `retryable`, the same request may succeed later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endpoints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them, the newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_EndpointView"];
+                };
+            };
+            /** @description The request was refused; `code` says why, `errors` names the field, `hint` says what to do. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system could not answer. With `retryable`, the same request may succeed later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndpointRequest"];
+            };
+        };
+        responses: {
+            /** @description The endpoint with its secret. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointView"];
+                };
+            };
+            /** @description The request was refused; `code` says why, `errors` names the field, `hint` says what to do. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system could not answer. With `retryable`, the same request may succeed later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The endpoint. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointView"];
+                };
+            };
+            /** @description The request was refused; `code` says why, `errors` names the field, `hint` says what to do. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system could not answer. With `retryable`, the same request may succeed later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is forgotten. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request was refused; `code` says why, `errors` names the field, `hint` says what to do. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system could not answer. With `retryable`, the same request may succeed later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndpointChange"];
+            };
+        };
+        responses: {
+            /** @description The endpoint. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointView"];
+                };
+            };
+            /** @description The request was refused; `code` says why, `errors` names the field, `hint` says what to do. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system could not answer. With `retryable`, the same request may succeed later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The endpoint with its new secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointView"];
+                };
+            };
+            /** @description The request was refused; `code` says why, `errors` names the field, `hint` says what to do. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system could not answer. With `retryable`, the same request may succeed later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description May be left out. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TestRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description The delivery, which is due. */
             202: {
                 headers: {
                     [name: string]: unknown;
