@@ -32,6 +32,8 @@ pub struct Environment {
     pub state_queue_url: String,
     /// The KMS key that seals. `NOMMER_KEY_ID`.
     pub key_id: String,
+    /// The bucket for media, where uploads go. `NOMMER_MEDIA_BUCKET`; only submit is told.
+    pub media_bucket: Option<String>,
     /// Settings, with the template's values.
     pub settings: Settings,
 }
@@ -60,6 +62,7 @@ impl Environment {
             bulk_queue_url: required("NOMMER_BULK_QUEUE_URL")?,
             state_queue_url: required("NOMMER_STATE_QUEUE_URL")?,
             key_id: required("NOMMER_KEY_ID")?,
+            media_bucket: optional("NOMMER_MEDIA_BUCKET"),
             settings: settings()?,
         })
     }
@@ -76,6 +79,7 @@ impl Environment {
             bulk_queue_url: output("BulkQueueUrl")?,
             state_queue_url: output("StateQueueUrl")?,
             key_id: output("KeyArn")?,
+            media_bucket: None,
             settings: settings()?,
         })
     }

@@ -24,6 +24,7 @@ mod stack;
 mod store;
 mod survey;
 mod turn;
+mod uploads;
 
 pub use aws_config::SdkConfig;
 use nommer_core::{
@@ -45,6 +46,7 @@ pub use stack::Stack;
 pub use store::DynamoStore;
 pub use survey::Survey;
 pub use turn::Turn;
+pub use uploads::S3Uploads;
 
 /// The AWS side of one stack.
 #[derive(Clone, Debug)]
@@ -54,6 +56,7 @@ pub struct Aws {
     bulk_queue: SqsQueue,
     state_queue: SqsQueue,
     secrets: KmsSecrets,
+    uploads: Option<S3Uploads>,
 }
 
 impl Aws {
@@ -71,6 +74,10 @@ impl Aws {
             bulk_queue: SqsQueue::new(sqs.clone(), &environment.bulk_queue_url),
             state_queue: SqsQueue::new(sqs, &environment.state_queue_url),
             secrets: KmsSecrets::new(aws_sdk_kms::Client::new(config), &environment.key_id),
+            uploads: environment
+                .media_bucket
+                .as_ref()
+                .and_then(|bucket| S3Uploads::new(config, bucket)),
         }
     }
 
@@ -84,6 +91,7 @@ impl Backend for Aws {
     type Store = DynamoStore;
     type Queue = SqsQueue;
     type Secrets = KmsSecrets;
+    type Uploads = S3Uploads;
 
     fn store(&self) -> &DynamoStore {
         &self.store
@@ -102,5 +110,9 @@ impl Backend for Aws {
 
     fn secrets(&self) -> &KmsSecrets {
         &self.secrets
+    }
+
+    fn uploads(&self) -> Option<&S3Uploads> {
+        self.uploads.as_ref()
     }
 }

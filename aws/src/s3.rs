@@ -27,13 +27,14 @@ use nommer_core::{
 use tokio::sync::OnceCell;
 
 use clients::Clients;
+pub(crate) use clients::endpoint;
 use fault::S3Fault;
 pub use upload::StagedObject;
 
 /// A client for buckets of one's own. An endpoint that takes the place of AWS's has buckets in the path.
 pub fn client(sdk: &SdkConfig) -> aws_sdk_s3::Client {
     let builder = aws_sdk_s3::config::Builder::from(sdk);
-    let style = builder.force_path_style(clients::endpoint(sdk).is_some());
+    let style = builder.force_path_style(endpoint(sdk).is_some());
     aws_sdk_s3::Client::from_conf(style.build())
 }
 

@@ -78,6 +78,15 @@ pub(crate) enum Command {
     )]
     Submit(SubmitArgs),
 
+    /// Bring a file of this machine to a running system, and print the address that jobs call it by.
+    #[command(
+        after_help = "Examples:\n  nommer --stack media-nommer upload clip.mov\n  nommer --stack media-nommer submit clip.mov s3://out/clip.mp4 --upload"
+    )]
+    Upload {
+        /// The file.
+        file: PathBuf,
+    },
+
     /// Submit many jobs from a list, a few at a time, and see each to its end. Goes on where it was stopped.
     #[command(
         after_help = "Examples:\n  nommer batch films.csv\n  nommer batch jobs.jsonl --target-queue 10\n  nommer batch films.csv --server\n  nommer batch s3://films/2026/ --destination 's3://web/{stem}.mp4' --preset web-mp4-1080p"
@@ -310,6 +319,10 @@ pub(crate) struct SubmitArgs {
     /// How urgent the job is, from -50 to 50. Below zero, it waits until no other does.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = clap::value_parser!(i8).range(-50..=50))]
     pub(crate) priority: Option<i8>,
+
+    /// Bring the source to the system first, where it is a file of this machine.
+    #[arg(long, conflicts_with_all = ["file", "dry_run"])]
+    pub(crate) upload: bool,
 
     /// Only check the job and estimate what it takes.
     #[arg(long, conflicts_with = "wait")]

@@ -116,8 +116,11 @@ pub(crate) fn show(config: &Config, origins: bool, output: Output) -> Result<(),
     let layers = layers();
     let mut rows = vec![["SETTING", "VALUE", "ORIGIN"].map(str::to_owned).to_vec()];
     for (table, settings) in all.as_object().into_iter().flatten() {
-        for (key, value) in settings.as_object().into_iter().flatten() {
-            let name = format!("{table}.{key}");
+        let named = settings.as_object().into_iter().flatten();
+        let named = named.map(|(key, value)| (format!("{table}.{key}"), value));
+        // A list of tables comes from one layer.
+        let list = settings.as_array().map(|_list| (table.clone(), settings));
+        for (name, value) in named.chain(list) {
             let found = layers.find_metadata(&name);
             let origin = found.map_or_else(|| "default".to_owned(), origin);
             if output.json {

@@ -85,6 +85,23 @@ impl Package {
     }
 }
 
+/// Refuses a watched prefix whose results would lie under it: each would be the next source.
+fn check_watch(args: &DeployArgs) -> Result<(), Failure> {
+    let value = |name: &str| {
+        let mut given = args.parameters.iter();
+        given.find_map(|one| one.split_once('=').filter(|(key, _)| *key == name))
+    };
+    let prefix = value("WatchPrefix").map(|(_, prefix)| prefix);
+    let destination = value("WatchDestination").map(|(_, destination)| destination);
+    match prefix.filter(|prefix| !prefix.is_empty()).zip(destination) {
+        Some((prefix, destination)) if destination.starts_with(prefix) => {
+            let message = format!("WatchDestination {destination} lies under WatchPrefix {prefix}");
+            Err(Failure::usage(message).hint("results would become jobs again: name another place"))
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn deploy(args: &DeployArgs, name: &str, output: Output) -> Result<(), Failure> {
     if !args.template.is_file() {
         return Err(
@@ -92,6 +109,7 @@ async fn deploy(args: &DeployArgs, name: &str, output: Output) -> Result<(), Fai
                 .hint("run this in the checkout, or name the template with --template"),
         );
     }
+    check_watch(args)?;
     let sdk = load_config().await;
     let before = find(&sdk, name).await?;
     // What is not given stays as it is.

@@ -3,6 +3,9 @@
 //! The same use cases run here as in the Lambdas; only the timers and the adapters differ. If this process dies, encoders finish
 //! what they have and end themselves; the next start goes on where this one stopped.
 
+mod uploads;
+mod watch;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -71,7 +74,7 @@ pub(crate) async fn run(args: &DevArgs, config: Config, output: Output) -> Resul
         receiver.as_ref().map(|receiver| receiver.address),
     )?;
     let stop = CancellationToken::new();
-    let mut tasks = system.start(listener, &stop)?;
+    let mut tasks = system.start(listener, &stop).await?;
     banner(&system, address, output);
     let ended = attend(&system, args, receiver, address, output).await;
     stop.cancel();
@@ -199,6 +202,8 @@ impl System {
     ) -> Result<Self, Failure> {
         let local = Local::open(data_dir).map_err(anyhow::Error::from)?;
         let lock = local.lock().map_err(anyhow::Error::from)?;
+        let cleaned = local.uploads().clean(Timestamp::now());
+        cleaned.context("clear the folder for uploads")?;
         let data_dir = local.folder().to_owned();
         let folders = folders(&settings, &data_dir)?;
         let mut network = NetworkRules::from(&settings);
@@ -208,6 +213,7 @@ impl System {
             network: network.clone(),
             options: OptionPolicy::from(&settings),
             legacy_notify_format: Some(settings.legacy.notify_format),
+            watch: watch::rules(&settings)?,
         };
         let program = std::env::current_exe().context("find this program")?;
         let variables = vec![(
@@ -229,7 +235,7 @@ impl System {
     }
 
     /// Starts the API and the timers.
-    fn start(
+    async fn start(
         &self,
         listener: TcpListener,
         stop: &CancellationToken,
@@ -250,7 +256,10 @@ impl System {
         let address = listener
             .local_addr()
             .context("read the address that was taken")?;
-        let routes = router(submit).layer(middleware::from_fn_with_state(address, guard));
+        let uploads = Arc::new(self.local.uploads().clone());
+        let watcher = watch::watcher(Arc::clone(&submit)).await?;
+        let routes = router(submit).merge(uploads::routes(uploads));
+        let routes = routes.layer(middleware::from_fn_with_state(address, guard));
         let stopped = stop.clone().cancelled_owned();
         tasks.spawn(async move {
             let server = axum::serve(listener, routes).with_graceful_shutdown(stopped);
@@ -261,6 +270,9 @@ impl System {
         spawn_until(&mut tasks, stop, self.scale_loop());
         spawn_until(&mut tasks, stop, self.prune_loop());
         spawn_until(&mut tasks, stop, self.state_change_loop()?);
+        if let Some(watcher) = watcher {
+            spawn_until(&mut tasks, stop, watcher);
+        }
         Ok(tasks)
     }
 

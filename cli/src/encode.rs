@@ -170,7 +170,7 @@ fn request(args: &EncodeArgs, destination: &Path, config: &Config) -> Result<Req
         ),
         network,
         options: OptionPolicy::from(&config.settings),
-        legacy_notify_format: None,
+        ..SpecRules::default()
     };
     let checked =
         parse_v1(&body, &rules).map_err(|refused| Failure::from(refused.error).into_usage())?;

@@ -31,6 +31,7 @@ mod stats;
 mod submit;
 mod tracing;
 mod trigger;
+mod upload;
 mod watch;
 mod webhooks;
 

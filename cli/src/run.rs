@@ -13,7 +13,7 @@ use crate::{
     failure::Failure,
     fleet, jobs, keys, listen, man, migrate, options,
     output::{self, Output},
-    presets, probe, simulate, stats, submit, tracing, trigger, webhooks,
+    presets, probe, simulate, stats, submit, tracing, trigger, upload, webhooks,
 };
 
 /// Runs one command.
@@ -41,7 +41,8 @@ async fn carry_out(cli: Cli, output: Output) -> Result<(), Failure> {
             tracing::init("error");
             Box::pin(encode::run(&args, &config, output)).await
         }
-        Command::Submit(args) => submit::run(&args, &client().await?, output).await,
+        Command::Submit(args) => Box::pin(submit::run(&args, &client().await?, output)).await,
+        Command::Upload { file } => Box::pin(upload::run(&file, &client().await?, output)).await,
         Command::Batch(args) if args.server => {
             Box::pin(batches::hand_over(&args, &client().await?, output)).await
         }

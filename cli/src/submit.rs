@@ -12,11 +12,19 @@ use crate::{
     failure::Failure,
     fleet::usd,
     output::Output,
+    upload::bring,
     watch::{conclude, until_ended},
 };
 
 pub(crate) async fn run(args: &SubmitArgs, client: &Client, output: Output) -> Result<(), Failure> {
-    let body = body(args)?;
+    let mut body = body(args, client)?;
+    if args.upload
+        && let Some(source) = &args.source
+        && !source.contains("://")
+    {
+        let upload = bring(Path::new(source), client, output).await?;
+        body["source_path"] = json!(upload.source_path);
+    }
     if args.dry_run {
         let checked = client.dry_run(&body).await?;
         if output.json {
@@ -50,13 +58,28 @@ pub(crate) fn read_json(file: &Path) -> Result<Value, Failure> {
     Ok(json.with_context(|| format!("{} is not JSON", file.display()))?)
 }
 
-fn body(args: &SubmitArgs) -> Result<Value, Failure> {
+fn body(args: &SubmitArgs, client: &Client) -> Result<Value, Failure> {
     if let Some(file) = &args.file {
         return read_json(file);
     }
     let (Some(source), Some(destination)) = (&args.source, &args.destination) else {
         return Err(Failure::usage("give a source and a destination, or --file"));
     };
+    if client.is_elsewhere() {
+        let local = |place: &str| !place.contains("://");
+        if local(source) && !args.upload {
+            return Err(Failure::usage(format!(
+                "a stack cannot read {source}: it is a file of this machine"
+            ))
+            .hint("bring it along with --upload, or put it into a bucket and name it by s3://bucket/key"));
+        }
+        if local(destination) {
+            return Err(Failure::usage(format!(
+                "a stack cannot write {destination}: it is a file of this machine"
+            ))
+            .hint("name a place in a bucket: s3://bucket/key"));
+        }
+    }
     let source_path = address(source)?;
     if let Some(path) = source_path.strip_prefix("file://")
         && !Path::new(path).exists()

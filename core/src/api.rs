@@ -7,6 +7,7 @@ mod probe;
 #[cfg(feature = "openapi")]
 pub mod request;
 mod stats;
+mod upload;
 mod webhook;
 
 pub use batch::{BatchCounts, BatchView, FailureView};
@@ -14,6 +15,7 @@ pub use fleet::{CostView, EncoderState, EncoderView, Estimate, FleetState, Fleet
 pub use preset::PresetView;
 pub use probe::ProbeView;
 pub use stats::StatsView;
+pub use upload::UploadView;
 pub use webhook::{DeliveryView, EndpointView};
 
 use std::collections::BTreeMap;

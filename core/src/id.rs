@@ -1,4 +1,4 @@
-//! Names of the things that the system keeps: jobs, batches, instances, API keys and webhook endpoints.
+//! Names of the things that the system keeps: jobs, batches, instances, uploads, API keys and webhook endpoints.
 //!
 //! Ids are opaque text outside this file. They are made from random bytes that the caller supplies; nothing here draws them.
 
@@ -84,6 +84,19 @@ impl InstanceId {
     }
 }
 
+/// The name of one upload.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UploadId(String);
+
+impl UploadId {
+    /// The id for a freshly drawn random UUID: `upload_` and 32 hexadecimal digits, which nobody guesses.
+    pub fn from_uuid(uuid: Uuid) -> Self {
+        Self(format!("upload_{}", uuid.simple()))
+    }
+}
+
 /// The name of one API key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -153,7 +166,7 @@ macro_rules! checked_text {
     )+ };
 }
 
-checked_text! { JobId BatchId InstanceId KeyId EndpointId }
+checked_text! { JobId BatchId InstanceId UploadId KeyId EndpointId }
 
 /// Text that cannot be an id: empty, too long, or with characters other than letters, digits, `-` and `_`.
 ///

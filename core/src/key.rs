@@ -16,6 +16,8 @@ use crate::{
     ports::JobFilter,
     secret::Secret,
     spec::{JobSpec, SpecError},
+    upload::own_folder,
+    uri::MediaUri,
 };
 
 /// What every key begins with, so that people and scanners for leaked secrets know it.
@@ -218,28 +220,47 @@ impl Caller {
         }
     }
 
-    /// Refuses a job whose addresses are not the caller's to use.
-    pub fn check_addresses(&self, spec: &JobSpec) -> Result<(), SpecError> {
+    /// Refuses a job whose addresses are not the caller's to use. `uploads` is what the addresses of all uploads begin with: those of
+    /// a caller are the caller's to read whatever else is, and those of others are not.
+    pub fn check_addresses(&self, spec: &JobSpec, uploads: Option<&str>) -> Result<(), SpecError> {
         let Self::Key(key) = self else { return Ok(()) };
-        let source = spec.source_path.identity();
-        within(&key.grant.sources, &source, "source_path")?;
+        let source = |uri: &MediaUri, field: &str| {
+            let address = uri.identity();
+            let Some(upload) = uploads.and_then(|root| address.strip_prefix(root)) else {
+                return within(&key.grant.sources, &address, field);
+            };
+            if self.may(Scope::Admin) || upload.starts_with(&own_folder(Some(&key.id))) {
+                return Ok(());
+            }
+            Err(not_yours(
+                format!("{field} is an upload of somebody else"),
+                field,
+            ))
+        };
+        source(&spec.source_path, "source_path")?;
         for (number, captions) in spec.extras.captions.iter().enumerate() {
             let field = format!("captions/{number}/source_path");
-            within(&key.grant.sources, &captions.source_path.identity(), &field)?;
+            source(&captions.source_path, &field)?;
         }
         if let Some(watermark) = &spec.extras.watermark {
-            let picture = watermark.source_path.identity();
-            within(&key.grant.sources, &picture, "watermark/source_path")?;
+            source(&watermark.source_path, "watermark/source_path")?;
         }
         let Some(destination) = &spec.dest_path else {
             return Ok(());
         };
-        within(
-            &key.grant.destinations,
-            &destination.identity(),
-            "dest_path",
-        )
+        let destination = destination.identity();
+        if uploads.is_some_and(|root| destination.starts_with(root)) {
+            let message = "dest_path lies among the uploads".to_owned();
+            return Err(not_yours(message, "dest_path"));
+        }
+        within(&key.grant.destinations, &destination, "dest_path")
     }
+}
+
+fn not_yours(message: String, field: &str) -> SpecError {
+    let mut refused = SpecError::new(format!("/{field}"), Code::Forbidden, message);
+    refused.error.hint = Some("an API key reads its own uploads, and writes none".to_owned());
+    refused
 }
 
 fn within(prefixes: &[String], address: &str, field: &str) -> Result<(), SpecError> {
@@ -260,7 +281,7 @@ pub fn needed(method: &str, path: &str) -> Option<Scope> {
         "/v1/presets" | "/v1/stats" | "/v1/webhook-deliveries" if reads => Some(Scope::Read),
         _ if reads && path.starts_with("/v1/presets/") => Some(Scope::Read),
         "/v1/estimates" => Some(Scope::Read),
-        "/job/submit" | "/job/submit/" | "/v1/jobs:bulk" => Some(Scope::Submit),
+        "/job/submit" | "/job/submit/" | "/v1/jobs:bulk" | "/v1/uploads" => Some(Scope::Submit),
         _ if path == "/v1/probes" || path.starts_with("/v1/probes/") => {
             Some(if reads { Scope::Read } else { Scope::Submit })
         }

@@ -18,6 +18,7 @@ pub mod secret;
 pub mod sieve;
 pub mod spec;
 pub mod stored_preset;
+pub mod upload;
 pub mod uri;
 
 pub mod filtergraph;
@@ -39,6 +40,7 @@ pub mod money;
 pub mod notify;
 pub mod prune;
 pub mod simulate;
+pub mod watch;
 pub mod webhook;
 
 pub mod api;

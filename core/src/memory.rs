@@ -13,9 +13,10 @@ use jiff::Timestamp;
 use crate::{
     lane::Lane,
     notify::BusEvent,
-    ports::{Backend, EventBus, ScaleSignal, Secrets, StoreError},
+    ports::{Backend, EventBus, ScaleSignal, Secrets, StoreError, Uploads},
     sealed::SealedText,
     secret::Secret,
+    upload::{Offer, Upload},
 };
 
 /// A whole side in memory.
@@ -50,6 +51,7 @@ impl Backend for Memory {
     type Store = MemoryStore;
     type Queue = MemoryQueue;
     type Secrets = PlainSecrets;
+    type Uploads = MemoryUploads;
 
     fn store(&self) -> &MemoryStore {
         &self.store
@@ -68,6 +70,31 @@ impl Backend for Memory {
 
     fn secrets(&self) -> &PlainSecrets {
         &self.secrets
+    }
+
+    fn uploads(&self) -> Option<&MemoryUploads> {
+        Some(&MemoryUploads)
+    }
+}
+
+/// A place for uploads that takes none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MemoryUploads;
+
+impl Uploads for MemoryUploads {
+    fn root(&self) -> &'static str {
+        "s3://memory/uploads/"
+    }
+
+    fn most_bytes(&self) -> u64 {
+        5 << 30
+    }
+
+    async fn offer(&self, upload: &Upload, _now: Timestamp) -> Result<Offer, StoreError> {
+        Ok(Offer {
+            url: format!("/{}", upload.place()),
+            headers: Vec::new(),
+        })
     }
 }
 

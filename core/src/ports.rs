@@ -8,6 +8,7 @@ mod table;
 
 use std::{future::Future, time::Duration};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use media::{MediaError, MediaStorage, ObjectAttributes, ObjectFacts, Piece, Upload};
@@ -23,6 +24,7 @@ use crate::{
     notify::{BusEvent, Message},
     sealed::SealedText,
     secret::Secret,
+    upload::{self, Offer},
     uri::NotifyUrl,
 };
 
@@ -187,6 +189,22 @@ pub trait ScaleSignal: Send + Sync {
     fn wake(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
+/// Where callers bring media to.
+pub trait Uploads: Send + Sync {
+    /// What the address of every upload begins with, up to the folder of its owner.
+    fn root(&self) -> &str;
+
+    /// The most bytes that one may have, whatever the operator allows.
+    fn most_bytes(&self) -> u64;
+
+    /// Lets an upload begin.
+    fn offer(
+        &self,
+        upload: &upload::Upload,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Offer, StoreError>> + Send;
+}
+
 /// One side of the system, embedded or AWS: its stores, queues and keys, as the use cases take them.
 pub trait Backend: Send + Sync + 'static {
     /// The table.
@@ -202,6 +220,8 @@ pub trait Backend: Send + Sync + 'static {
     type Queue: JobQueue;
     /// The keys.
     type Secrets: Secrets;
+    /// The place for uploads.
+    type Uploads: Uploads;
 
     /// Where jobs, notifications and the fleet live.
     fn store(&self) -> &Self::Store;
@@ -214,6 +234,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What seals the secret parts of addresses.
     fn secrets(&self) -> &Self::Secrets;
+
+    /// Where callers bring media to, if there is such a place.
+    fn uploads(&self) -> Option<&Self::Uploads>;
 
     /// What changes jobs.
     fn table(&self) -> Table<'_, Self::Store, Self::Queue> {

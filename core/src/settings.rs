@@ -12,6 +12,7 @@ use crate::{
     limits::MediaLimits,
     money::{LOCAL_TYPE, PriceSettings},
     notify::NotifyFormat,
+    watch::WatchRule,
 };
 
 /// All settings.
@@ -42,6 +43,8 @@ pub struct Settings {
     pub storage: StorageSettings,
     /// The original's API.
     pub legacy: LegacySettings,
+    /// Folders whose media becomes jobs by itself.
+    pub watch: Vec<WatchRule>,
 }
 
 /// `[server]`

@@ -33,6 +33,7 @@ use crate::{
     options::{OptionPolicy, Pair},
     output::{Clip, OutputSpec, POSTER, THUMBNAIL_FOLDER, Thumbnails},
     uri::{MediaUri, UriRules},
+    watch::WatchRule,
 };
 
 /// How often a job may be tried unless it says otherwise.
@@ -174,6 +175,8 @@ pub struct SpecRules {
     pub options: OptionPolicy,
     /// Format of notifications for jobs from the original's route.
     pub legacy_notify_format: Option<NotifyFormat>,
+    /// What is watched: nothing may be written there, or results would start jobs.
+    pub watch: Vec<WatchRule>,
 }
 
 /// Why a request was refused.

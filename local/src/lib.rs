@@ -11,6 +11,8 @@ mod secrets;
 mod signal;
 mod storage;
 mod store;
+mod uploads;
+mod watch;
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -27,6 +29,8 @@ pub use secrets::LocalSecrets;
 pub use signal::LocalSignal;
 pub use storage::FolderStorage;
 pub use store::LocalStore;
+pub use uploads::{Incoming, LocalUploads, UploadError};
+pub use watch::{Changes, FolderWatch, WholeFile};
 
 use db::Db;
 
@@ -105,6 +109,7 @@ pub struct Local {
     state_queue: LocalQueue,
     secrets: LocalSecrets,
     signing_secret: SigningSecret,
+    uploads: LocalUploads,
 }
 
 impl Local {
@@ -126,6 +131,7 @@ impl Local {
             secrets: LocalSecrets::open(&folder.join("secret.key"))?,
             signing_secret: secrets::signing_secret(&folder.join("webhook.key"))?,
             db,
+            uploads: LocalUploads::new(&folder),
             folder,
         })
     }
@@ -147,6 +153,11 @@ impl Local {
         &self.folder
     }
 
+    /// Where uploads arrive.
+    pub fn uploads(&self) -> &LocalUploads {
+        &self.uploads
+    }
+
     /// What notifications are signed with.
     pub fn signing_secret(&self) -> &SigningSecret {
         &self.signing_secret
@@ -163,6 +174,7 @@ impl Backend for Local {
     type Store = LocalStore;
     type Queue = LocalQueue;
     type Secrets = LocalSecrets;
+    type Uploads = LocalUploads;
 
     fn store(&self) -> &LocalStore {
         &self.store
@@ -181,5 +193,9 @@ impl Backend for Local {
 
     fn secrets(&self) -> &LocalSecrets {
         &self.secrets
+    }
+
+    fn uploads(&self) -> Option<&LocalUploads> {
+        Some(&self.uploads)
     }
 }

@@ -284,7 +284,7 @@ fn stage(destination: PathBuf, from: &Path, segments: &[Segment]) -> io::Result<
 }
 
 /// A new part that is locked. Somebody who sweeps may find it in the moment before that, and take it for a dead one's.
-fn new_part(folder: &Path) -> io::Result<(PathBuf, Flock<File>)> {
+pub(crate) fn new_part(folder: &Path) -> io::Result<(PathBuf, Flock<File>)> {
     loop {
         let part = folder.join(format!(
             "{PART_PREFIX}{}{PART_SUFFIX}",
@@ -303,7 +303,7 @@ fn new_part(folder: &Path) -> io::Result<(PathBuf, Flock<File>)> {
 }
 
 /// Removes parts whose writers are dead.
-fn sweep(folder: &Path) {
+pub(crate) fn sweep(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };

@@ -6,6 +6,7 @@ mod client;
 mod command;
 mod events;
 mod imds;
+mod intake;
 mod kill;
 mod session;
 mod stack;

@@ -173,6 +173,21 @@ impl System {
         }
     }
 
+    /// Starts it in a folder that was prepared, with these settings besides.
+    pub(crate) fn start_in(prepare: impl FnOnce(&Path), variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        prepare(folder.path());
+        let variables = with_defaults(variables);
+        let (server, api) = serve(program(), folder.path(), &[], &variables);
+        Self {
+            folder,
+            api,
+            server: Mutex::new(server),
+            flags: &[],
+            variables,
+        }
+    }
+
     /// Starts it with work folders on a disk of this many MiB, seen by it alone. Needs root.
     pub(crate) fn start_on_small_disk(mebibytes: u32, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();

@@ -43,4 +43,6 @@ mod secrets;
 mod session;
 mod signature;
 mod streaming;
+mod uploads;
+mod watch;
 mod webhooks;

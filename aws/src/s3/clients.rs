@@ -20,7 +20,8 @@ use nommer_core::uri::MediaUri;
 
 use super::fault::S3Fault;
 use crate::connections::Connections;
-pub(super) use transport::{endpoint, time_for, within};
+pub(crate) use transport::endpoint;
+pub(super) use transport::{time_for, within};
 
 /// Where a bucket without a region of its own is looked for first.
 const FIRST_REGION: &str = "us-east-1";

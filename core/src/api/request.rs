@@ -84,6 +84,29 @@ pub struct JobRequest {
     pub duration_seconds: Option<f64>,
 }
 
+/// A request for an upload.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UploadRequest {
+    /// Its name, without folders.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^./\\%?#\x00-\x1f\x7f ][^/\\%?#\x00-\x1f\x7f]*$",
+        example = "holiday.mov"
+    )]
+    pub filename: String,
+    /// How many bytes there will be: exactly so many.
+    #[schema(minimum = 1)]
+    pub bytes: u64,
+    /// What it is, such as `video/mp4`.
+    #[schema(
+        max_length = 127,
+        pattern = "^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+$"
+    )]
+    pub content_type: Option<String>,
+}
+
 /// A request for a look at a source.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -157,12 +157,56 @@ fn a_limited_key_reads_and_writes_under_its_prefixes_only() {
             Some("/dest_path"),
         ),
     ] {
-        let found = caller.check_addresses(&spec(source, destination));
+        let found = caller.check_addresses(&spec(source, destination), None);
         let found = found.err().map(|error| error.pointer);
         assert_eq!(found.as_deref(), refused, "{source} {destination}");
     }
     let anything = spec("https://x.example/a.mov", "s3://why/a.mp4");
-    assert!(Caller::Operator.check_addresses(&anything).is_ok());
+    assert!(Caller::Operator.check_addresses(&anything, None).is_ok());
+}
+
+#[test]
+fn uploads_are_for_whoever_brought_them_and_written_by_no_job() {
+    const ROOT: &str = "s3://media/uploads/";
+    let key = |seed, grant| {
+        let (key, _) = ApiKey::new(grant, &[seed; 40], NOW);
+        Caller::Key(Box::new(key))
+    };
+    let limited = Grant {
+        sources: vec!["s3://inn/".to_owned()],
+        ..Grant::default()
+    };
+    let (own, free) = (key(3, limited), key(4, Grant::default()));
+    let admin = Grant {
+        scopes: [Scope::Admin].into(),
+        ..Grant::default()
+    };
+    let admin = key(5, admin);
+    let upload = format!("{ROOT}{}/upload_1/a.mov", own.owner().unwrap());
+    let operators = format!("{ROOT}operator/upload_1/a.mov");
+    let check = |caller: &Caller, source: &str, destination: &str| {
+        let found = caller.check_addresses(&spec(source, destination), Some(ROOT));
+        found.map_err(|error| error.pointer)
+    };
+    let out = "s3://out/a.mp4";
+    for (caller, source, taken) in [
+        (&own, &upload, true),
+        (&free, &upload, false),
+        (&own, &operators, false),
+        (&admin, &upload, true),
+        (&Caller::Operator, &upload, true),
+    ] {
+        let expected = if taken {
+            Ok(())
+        } else {
+            Err("/source_path".to_owned())
+        };
+        assert_eq!(check(caller, source, out), expected);
+    }
+    assert_eq!(
+        check(&free, "s3://inn/a.mov", &upload),
+        Err("/dest_path".to_owned())
+    );
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::{
     output::Container,
     secret::Secret,
     uri::{MediaUri, NotifyUrl, UriError},
+    watch::watching,
 };
 
 /// The workflow that every job of ours runs, by its short name. The original's class path ends in the other.
@@ -160,6 +161,7 @@ pub(super) fn places(spec: &JobSpec, rules: &SpecRules) -> Result<(), SpecError>
             return Err(SpecError::invalid("/outputs", message));
         }
         two_places(&spec.source_path, place)?;
+        unwatched(place, rules)?;
         let beside = spec.extras.captions.iter().map(|one| &one.source_path);
         let beside = beside.chain(spec.extras.watermark.iter().map(|mark| &mark.source_path));
         for read in beside {
@@ -171,6 +173,23 @@ pub(super) fn places(spec: &JobSpec, rules: &SpecRules) -> Result<(), SpecError>
         }
     }
     Ok(())
+}
+
+/// What is written to a watched place would become a job.
+pub(super) fn unwatched(destination: &MediaUri, rules: &SpecRules) -> Result<(), SpecError> {
+    let Some(rule) = watching(&rules.watch, &destination.identity()) else {
+        return Ok(());
+    };
+    let message = format!(
+        "dest_path lies under {}, which is watched: its outputs would become jobs",
+        rule.from
+    );
+    let refused = SpecError::invalid("/dest_path", message);
+    let hint = "write somewhere else; below a watched folder, that is where its rule writes to";
+    Err(SpecError {
+        error: refused.error.with_hint(hint),
+        ..refused
+    })
 }
 
 /// A job must not write over what it reads: a second attempt would read its own output.

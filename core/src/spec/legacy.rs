@@ -38,6 +38,7 @@ pub fn parse_legacy(body: &Value, rules: &SpecRules) -> Result<Checked, SpecErro
     let (source_path, source) = check::source(check::text(body, "source_path")?, rules)?;
     let (dest_path, destination) = check::destination(check::text(body, "dest_path")?, rules)?;
     check::two_places(&source_path, &dest_path)?;
+    check::unwatched(&dest_path, rules)?;
     let format = rules.legacy_notify_format.unwrap_or(NotifyFormat::Get);
     let (notify, notify_secret) = check::notify(body.get("notify_url"), format, rules)?;
     let spec = JobSpec {

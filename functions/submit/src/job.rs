@@ -11,11 +11,11 @@ use nommer_core::{
     notify::{EventName, Notification, Subscription, Target},
     ports::{
         Backend, Created, EndpointStore as _, IdempotencyKey, JobQueue, JobStore, ScaleSignal,
-        Secrets, StoreError, Version,
+        Secrets, StoreError, Uploads, Version,
     },
     sealed::{SealedField, SealedSecrets, SealedText},
     secret::Secret,
-    spec::Checked,
+    spec::{Checked, JobSpec, SpecError},
     webhook::WebhookEndpoint,
 };
 
@@ -63,7 +63,7 @@ pub async fn accept<B: Backend, W: ScaleSignal>(
     new: NewJob,
     now: Timestamp,
 ) -> Result<Accepted, Refusal> {
-    caller.check_addresses(&new.checked.spec)?;
+    check_addresses(submit, caller, &new.checked.spec)?;
     check_quota(submit, caller).await?;
     let job = sealed_job(submit, caller, &new, now).await;
     let mut job = job.map_err(|error| unrecorded(&new.id, &error))?;
@@ -76,9 +76,19 @@ pub async fn accept<B: Backend, W: ScaleSignal>(
         key: own_name(caller, &key.key),
         ..key
     });
-    let created = submit.backend.store().create(&job, key.as_ref()).await;
-    match created.map_err(|error| unrecorded(&job.id, &error))? {
+    let store = submit.backend.store();
+    let created = match store.create(&job, key.as_ref()).await {
+        // An id that is made of what it stands for comes again with it.
+        Err(StoreError::Conflict) if matches!(store.get(&job.id).await, Ok(Some(_))) => {
+            return Ok(Accepted::Replayed(job.id));
+        }
+        created => created.map_err(|error| unrecorded(&job.id, &error))?,
+    };
+    match created {
         Created::New => {}
+        Created::DestinationTaken { job_id } if job_id == job.id => {
+            return Ok(Accepted::Replayed(job_id));
+        }
         Created::Existing {
             job_id,
             same_body: true,
@@ -134,6 +144,16 @@ pub(crate) async fn tell<B: Backend, W>(submit: &Submit<B, W>, id: &JobId) {
     if let Err(error) = queue.send(id, Duration::ZERO).await {
         tracing::warn!(job.id = %id, error = ?error, "notifications wait for prune");
     }
+}
+
+/// Refuses a job whose addresses are not the caller's to use.
+pub(crate) fn check_addresses<B: Backend, W>(
+    submit: &Submit<B, W>,
+    caller: &Caller,
+    spec: &JobSpec,
+) -> Result<(), SpecError> {
+    let uploads = submit.backend.uploads().map(Uploads::root);
+    caller.check_addresses(spec, uploads)
 }
 
 fn unrecorded(id: &JobId, error: &StoreError) -> Refusal {

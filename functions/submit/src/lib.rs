@@ -13,6 +13,7 @@ mod legacy;
 pub mod openapi;
 mod reply;
 mod v1;
+pub mod watch;
 
 use std::sync::Arc;
 
@@ -67,7 +68,7 @@ pub fn router<B: Backend, W: ScaleSignal + 'static>(submit: Arc<Submit<B, W>>) -
         .merge(job_routes())
         .merge(batch_routes())
         .merge(fleet_routes())
-        .merge(probe_routes())
+        .merge(source_routes())
         .merge(webhook_routes())
         .route("/v1/presets", routing::get(v1::presets::list::<B, W>))
         .route(
@@ -142,8 +143,8 @@ fn webhook_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B
         )
 }
 
-/// Looks at sources.
-fn probe_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, W>>> {
+/// Sources before there is a job: brought, and looked at.
+fn source_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, W>>> {
     use v1::probes;
     Router::new()
         .route("/v1/probes", routing::post(probes::create::<B, W>))
@@ -151,6 +152,7 @@ fn probe_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, 
             "/v1/probes/{id}",
             routing::get(probes::get::<B, W>).delete(probes::delete::<B, W>),
         )
+        .route("/v1/uploads", routing::post(v1::uploads::create::<B, W>))
         .route("/v1/jobs/{id}/probe", routing::get(probes::of_job::<B, W>))
 }
 

@@ -4,16 +4,18 @@ mod gateway;
 
 use std::sync::Arc;
 
-use lambda_http::{Error, Request, service_fn};
+use axum::{body::Body, response::Response};
+use jiff::Timestamp;
+use lambda_http::{Error, Request, RequestExt as _, request::RequestContext, service_fn};
 use nommer_aws::{
     Aws, Environment, EventSignal,
     environment::{optional, required},
 };
 use nommer_core::{
-    address::NetworkRules, options::OptionPolicy, settings::Settings, spec::SpecRules,
-    uri::UriRules,
+    address::NetworkRules, options::OptionPolicy, presets, settings::Settings, spec::SpecRules,
+    uri::UriRules, watch::WatchRule,
 };
-use nommer_submit::{Access, Allowances, Submit, router};
+use nommer_submit::{Access, Allowances, Submit, router, watch::on_event};
 use tokio::{runtime::Handle, sync::watch};
 use tower::ServiceExt as _;
 
@@ -33,8 +35,13 @@ async fn main() -> Result<(), Error> {
     let answer = move |request: Request| {
         let mut ready = ready.clone();
         async move {
-            let routes = ready.wait_for(Option::is_some).await?.clone();
-            let routes = routes.ok_or("there are no routes")?;
+            let made = ready.wait_for(Option::is_some).await?.clone();
+            let Served { routes, submit } = made.ok_or("there are no routes")?;
+            if let Some(RequestContext::PassThrough) = request.request_context_ref() {
+                let event = String::from_utf8_lossy(request.body());
+                on_event(&submit, &event, Timestamp::now()).await?;
+                return Ok(Response::new(Body::empty()));
+            }
             Ok::<_, Error>(routes.oneshot(request).await?)
         }
     };
@@ -46,9 +53,17 @@ async fn main() -> Result<(), Error> {
     }
 }
 
-/// What answers requests, from what the environment says. Nothing is asked of AWS yet.
-async fn routes() -> Result<Routes, Error> {
-    let environment = Environment::read()?;
+/// What answers requests, and what takes S3's events.
+#[derive(Clone)]
+struct Served {
+    routes: Routes,
+    submit: Arc<Submit<Aws, EventSignal>>,
+}
+
+/// Both, from what the environment says. Nothing is asked of AWS yet.
+async fn routes() -> Result<Served, Error> {
+    let mut environment = Environment::read()?;
+    environment.settings.watch.extend(watched(&environment));
     let config = nommer_aws::load_config().await;
     let bus = required("NOMMER_EVENT_BUS")?;
     let events = aws_sdk_eventbridge::Client::new(&config);
@@ -71,7 +86,25 @@ async fn routes() -> Result<Routes, Error> {
         signed: !access.keys_required && authorization.as_deref() != Some("NONE"),
         anonymous_legacy: access.keys_required || access.anonymous_legacy,
     };
-    Ok(behind_gateway(router(Arc::new(submit)), gate))
+    let submit = Arc::new(submit);
+    let routes = behind_gateway(router(Arc::clone(&submit)), gate);
+    Ok(Served { routes, submit })
+}
+
+/// The rule that the stack's parameters make, if they make one: a prefix in the stack's bucket, and a destination there or elsewhere.
+fn watched(environment: &Environment) -> Option<WatchRule> {
+    let bucket = environment.media_bucket.as_ref()?;
+    let prefix = optional("NOMMER_WATCH_PREFIX")?;
+    let to = optional("NOMMER_WATCH_DESTINATION").unwrap_or_default();
+    Some(WatchRule {
+        from: format!("s3://{bucket}/{prefix}"),
+        to: if to.contains("://") {
+            to
+        } else {
+            format!("s3://{bucket}/{to}")
+        },
+        preset: optional("NOMMER_WATCH_PRESET").unwrap_or_else(|| presets::DEFAULT.to_owned()),
+    })
 }
 
 /// What jobs may ask for. No file of any machine is served.
@@ -86,5 +119,6 @@ fn rules(settings: &Settings) -> SpecRules {
         network,
         options: OptionPolicy::from(settings),
         legacy_notify_format: Some(settings.legacy.notify_format),
+        watch: settings.watch.clone(),
     }
 }

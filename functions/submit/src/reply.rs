@@ -36,6 +36,11 @@ impl Refusal {
         self.error
     }
 
+    /// The field at fault, as a JSON pointer; empty if there is none.
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
     /// The same refusal, with the time when to try again.
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);

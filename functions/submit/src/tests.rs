@@ -24,6 +24,8 @@ mod keys;
 mod lists;
 mod probes;
 mod retry;
+mod uploads;
+mod watch;
 
 struct Server {
     router: Router,

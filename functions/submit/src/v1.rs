@@ -10,6 +10,7 @@ pub(crate) mod logs;
 pub(crate) mod presets;
 pub(crate) mod probes;
 pub(crate) mod stats;
+pub(crate) mod uploads;
 
 use std::sync::Arc;
 

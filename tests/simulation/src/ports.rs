@@ -17,6 +17,7 @@ use nommer_core::{
     job::{Job, JobState},
     lane::Lane,
     lease::LeaseToken,
+    memory::MemoryUploads,
     notify::Notification,
     ports::{
         Backend, Created, IdempotencyKey, JobFilter, JobStore, NotificationStore as _, StoreError,
@@ -66,6 +67,7 @@ impl Backend for Side {
     type Store = SimStore;
     type Queue = SimQueue;
     type Secrets = SimSecrets;
+    type Uploads = MemoryUploads;
 
     fn store(&self) -> &SimStore {
         &self.store
@@ -84,6 +86,10 @@ impl Backend for Side {
 
     fn secrets(&self) -> &SimSecrets {
         &self.secrets
+    }
+
+    fn uploads(&self) -> Option<&MemoryUploads> {
+        None
     }
 }
 

@@ -135,6 +135,26 @@ fn encoders_may_touch_neither_instances_nor_rights() {
 }
 
 #[test]
+fn submit_lets_others_put_uploads_and_nothing_else_into_the_bucket() {
+    let of_submit = allowed()
+        .into_iter()
+        .filter(|(name, _)| *name == "SubmitRole");
+    let in_s3 = of_submit.filter(|(_, statement)| {
+        let actions = actions(statement);
+        actions.iter().any(|action| action.starts_with("s3:"))
+    });
+    let in_s3: Vec<_> = in_s3.map(|(_, statement)| statement).collect();
+    let [uploads] = in_s3.as_slice() else {
+        panic!("{in_s3:?}");
+    };
+    assert_eq!(actions(uploads), ["s3:PutObject"]);
+    assert_eq!(
+        uploads["Resource"]["Fn::Sub"],
+        "${MediaBucket.Arn}/uploads/*"
+    );
+}
+
+#[test]
 fn only_scale_launches_and_only_prune_ends_instances() {
     let who_may = |action: &str| -> BTreeSet<&str> {
         allowed()

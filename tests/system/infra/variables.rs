@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{file, resources, template, user_data};
 
 /// Tables of settings that mean something on one machine only.
-const LOCAL_ONLY: [&str; 2] = ["server", "local"];
+const LOCAL_ONLY: [&str; 3] = ["server", "local", "watch"];
 
 /// The names of resources, which are no settings: those that all are told, and those of single functions.
 const RESOURCES: [&str; 6] = [
@@ -32,10 +32,14 @@ const SCALE_ONLY: [&str; 4] = [
     "NOMMER_MARKET",
     "NOMMER_SUBNET_IDS",
 ];
-const SUBMIT_ONLY: [&str; 3] = [
+const SUBMIT_ONLY: [&str; 7] = [
     "NOMMER_API_AUTHORIZATION",
     "NOMMER_EVENT_BUS",
     "NOMMER_JOB_EVENTS",
+    "NOMMER_MEDIA_BUCKET",
+    "NOMMER_WATCH_DESTINATION",
+    "NOMMER_WATCH_PREFIX",
+    "NOMMER_WATCH_PRESET",
 ];
 const STATE_CHANGE_ONLY: [&str; 1] = ["NOMMER_EVENT_BUS"];
 

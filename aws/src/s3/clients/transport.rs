@@ -14,7 +14,7 @@ const SLOWEST: u64 = 32 * 1_024;
 
 /// The endpoint that the configuration names for S3, or else for all services. Buckets there are in the path: its name has no
 /// subdomains.
-pub(in crate::s3) fn endpoint(sdk: &SdkConfig) -> Option<String> {
+pub(crate) fn endpoint(sdk: &SdkConfig) -> Option<String> {
     let key = ServiceConfigKey::builder()
         .service_id("S3")
         .env("AWS_ENDPOINT_URL")

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::to_bytes;
 use jiff::Timestamp;
-use lambda_http::request::from_str;
+use lambda_http::request::{RequestContext, from_str};
 use nommer_core::{
     memory::{Memory, NoSignal},
     ports::{JobFilter, JobStore as _},
@@ -134,4 +134,22 @@ async fn bytes_that_are_no_text_are_refused_and_leave_nothing() {
     );
     assert_eq!(answer["code"], "invalid_spec", "{answer}");
     assert!(sources.is_empty());
+}
+
+#[test]
+fn an_event_of_s3_is_told_from_requests_and_comes_as_it_is() {
+    let event = include_str!("../../events/s3-object-created.json");
+    let passed = from_str(event).unwrap();
+    let context = lambda_http::RequestExt::request_context_ref(&passed);
+    assert!(matches!(context, Some(RequestContext::PassThrough)));
+    let text = std::str::from_utf8(passed.body()).unwrap();
+    assert!(nommer_core::watch::ObjectCreated::parse(text).is_some());
+    for request in [
+        include_str!("../../events/http-signed.json"),
+        include_str!("../../events/rest-form.json"),
+    ] {
+        let request = from_str(request).unwrap();
+        let context = lambda_http::RequestExt::request_context_ref(&request);
+        assert!(!matches!(context, Some(RequestContext::PassThrough)));
+    }
 }

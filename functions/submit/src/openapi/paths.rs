@@ -10,11 +10,11 @@
 use nommer_core::{
     api::{
         BatchView, BulkView, DeliveryView, DryRun, EncoderView, EndpointView, Estimate, FleetView,
-        JobView, Page, PresetView, ProbeView, Problem, SourceView, StatsView,
+        JobView, Page, PresetView, ProbeView, Problem, SourceView, StatsView, UploadView,
         request::{
             BatchBody, BulkRequest, EndpointChange, EndpointRequest, EstimateRequest, Health,
             JobRequest, LegacyAnswer, PauseRequest, PresetRequest, ProbeRequest, TestRequest,
-            VersionView,
+            UploadRequest, VersionView,
         },
     },
     job::{StateChange, StateName},
@@ -268,6 +268,13 @@ pub(super) fn delete_probe() {}
 #[utoipa::path(get, path = "/v1/jobs/{id}/probe", tag = "jobs", params(("id" = String, Path, description = "The job's id.")),
     responses((status = 200, description = "What was found.", body = SourceView), Refused))]
 pub(super) fn job_probe() {}
+
+/// Announce an upload
+///
+/// Send the bytes to `url` with the headers that are named, then give `source_path` to a job. On AWS `url` is signed and leads to S3; locally it leads to this server.
+#[utoipa::path(post, path = "/v1/uploads", tag = "uploads", request_body = UploadRequest,
+    responses((status = 201, description = "It may begin.", body = UploadView), Refused))]
+pub(super) fn announce() {}
 
 /// List the presets
 #[utoipa::path(get, path = "/v1/presets", tag = "jobs",

@@ -38,7 +38,7 @@ use crate::{
     Submit,
     body::read_json,
     estimate,
-    job::{own_name, sealed, subscriptions},
+    job::{check_addresses, own_name, sealed, subscriptions},
     reply::Refusal,
 };
 
@@ -127,7 +127,7 @@ async fn entries<B: Backend, W>(
             date: now.strftime("%Y-%m-%d").to_string(),
         };
         let checked = checked(submit, &stored, body, (request.retries, &names)).map_err(placed)?;
-        caller.check_addresses(&checked.spec).map_err(placed)?;
+        check_addresses(submit, caller, &checked.spec).map_err(placed)?;
         let destination = checked.spec.dest_path.as_ref().map(MediaUri::identity);
         if let Some(other) = destination.and_then(|place| destinations.insert(place, number)) {
             let message = format!("dest_path is the destination of entry {other} too");

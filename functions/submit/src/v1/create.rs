@@ -32,7 +32,7 @@ use crate::{
     NewJob, Submit, accept,
     body::read_json,
     estimate,
-    job::{Accepted, find},
+    job::{Accepted, check_addresses, find},
     reply::Refusal,
 };
 
@@ -61,16 +61,9 @@ pub(crate) async fn create<B: Backend, W: ScaleSignal>(
     let now = Timestamp::now();
     let key = idempotency_key(&headers, &body, now)?;
     let id = JobId::from_uuid(Uuid::now_v7());
-    let names = Names {
-        id: id.to_string(),
-        date: now.strftime("%Y-%m-%d").to_string(),
-    };
-    let named = presets::fill_in(&submit, &mut body).await?;
-    expand(&mut body, &names)?;
-    let checked = named.remembered(parse_v1(&body, &submit.rules)?);
-    estimate::affordable(&submit, &checked.spec).await?;
+    let checked = prepared(&submit, &mut body, &id, now).await?;
     if dry_run {
-        caller.check_addresses(&checked.spec)?;
+        check_addresses(&submit, &caller, &checked.spec)?;
         let estimate = estimate::of_spec(&submit, &checked.spec).await?;
         return Ok(Json(DryRun::new(&checked.spec, estimate)).into_response());
     }
@@ -82,6 +75,24 @@ pub(crate) async fn create<B: Backend, W: ScaleSignal>(
     };
     let accepted = accept(&submit, &caller, new, now).await?;
     answer(&submit, &caller, accepted, now).await
+}
+
+/// A request with its preset and its words filled in, checked.
+pub(crate) async fn prepared<B: Backend, W>(
+    submit: &Submit<B, W>,
+    body: &mut Value,
+    id: &JobId,
+    now: Timestamp,
+) -> Result<Checked, Refusal> {
+    let names = Names {
+        id: id.to_string(),
+        date: now.strftime("%Y-%m-%d").to_string(),
+    };
+    let named = presets::fill_in(submit, body).await?;
+    expand(body, &names)?;
+    let checked = named.remembered(parse_v1(body, &submit.rules)?);
+    estimate::affordable(submit, &checked.spec).await?;
+    Ok(checked)
 }
 
 /// Submits a job that ended badly once more, as a new job: ends never change.

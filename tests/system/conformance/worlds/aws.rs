@@ -84,6 +84,7 @@ impl Aws {
 
     fn backend_of(&self, config: &aws_config::SdkConfig, settings: &Settings) -> nommer_aws::Aws {
         let environment = Environment {
+            media_bucket: None,
             stack: self.table.clone(),
             table: self.table.clone(),
             job_queue_url: self.queue_url.clone(),
