@@ -37,6 +37,11 @@ export function ok<T>(answer: { data?: T; error?: Problem }): T {
   return answer.data as T;
 }
 
+/** Submits a job. (Without `dry_run` the answer is always a job, which the description cannot say.) */
+export async function submit(nommer: Nommer, job: JobRequest): Promise<Job> {
+  return ok(await nommer.POST("/v1/jobs", { body: job })) as unknown as Job;
+}
+
 /** Whether a job in this state has ended. */
 export function ended(state: JobState): boolean {
   return ["FINISHED", "ERROR", "ABANDONED", "CANCELED"].includes(state);

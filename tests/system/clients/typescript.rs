@@ -59,29 +59,20 @@ fn compile(folder: &Path, program: &str) {
     output_of(Command::new(&tsc).arg("--project").arg(&package));
     fs::write(folder.join("package.json"), r#"{"type": "module"}"#).unwrap();
     fs::write(folder.join("program.ts"), program).unwrap();
-    let options = [
-        "--strict",
-        "--exactOptionalPropertyTypes",
-        "--target",
-        "es2022",
-        "--module",
-        "nodenext",
-        "--lib",
-        "es2022,dom",
-        "--types",
-        "",
-    ];
-    output_of(
-        Command::new(tsc)
-            .args(options)
-            .arg("program.ts")
-            .current_dir(folder),
-    );
+    let options = json!({
+        "compilerOptions": {
+            "strict": true, "exactOptionalPropertyTypes": true, "target": "es2022",
+            "module": "nodenext", "lib": ["es2022", "dom"], "types": [],
+        },
+        "files": ["program.ts"],
+    });
+    fs::write(folder.join("tsconfig.json"), options.to_string()).unwrap();
+    output_of(Command::new(tsc).arg("--project").arg(folder));
 }
 
 /// Submits, waits, lists, and meets an error. What the types forbid is marked, and the compiler insists that it is forbidden.
 const PROGRAM: &str = r#"
-import { connect, NommerError, ok, wait, type JobRequest } from "media-nommer";
+import { connect, NommerError, ok, submit, wait, type JobRequest } from "media-nommer";
 
 declare const process: { argv: string[] };
 const [url, source, dest] = process.argv.slice(2) as [string, string, string];
@@ -96,7 +87,7 @@ const request: JobRequest = {
   ],
   overrides: { outfile_options: [["x264-params", "aq-mode=3"]] },
 };
-const job = ok(await nommer.POST("/v1/jobs", { body: request }));
+const job = await submit(nommer, request);
 const ended = await wait(nommer, job.id, 50);
 const page = ok(await nommer.GET("/v1/jobs", { params: { query: { external_id: "of-typescript", limit: 5 } } }));
 
