@@ -428,6 +428,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Announce an upload
+         * @description Send the bytes to `url` with the headers that are named, then give `source_path` to a job. On AWS `url` is signed and leads to S3; locally it leads to this server.
+         */
+        post: operations["announce"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/version": {
         parameters: {
             query?: never;
@@ -2067,6 +2087,45 @@ export interface components {
              */
             upload: number;
         };
+        /** @description The name of one upload. */
+        UploadId: string;
+        /** @description A request for an upload. */
+        UploadRequest: {
+            /**
+             * Format: int64
+             * @description How many bytes there will be: exactly so many.
+             */
+            bytes: number;
+            /** @description What it is, such as `video/mp4`. */
+            content_type?: string | null;
+            /**
+             * @description Its name, without folders.
+             * @example holiday.mov
+             */
+            filename: string;
+        };
+        /** @description An upload that may begin: send the bytes to `url`, then name `source_path` in a job. */
+        UploadView: {
+            /**
+             * Format: date-time
+             * @description Until when it may begin.
+             */
+            expires_at: string;
+            /** @description The headers that it must have. */
+            headers: {
+                [key: string]: string;
+            };
+            /** @description Its name. */
+            id: components["schemas"]["UploadId"];
+            /** @description The method of the request that brings the bytes: always `PUT`. */
+            method: string;
+            /** @description Always `upload`. */
+            object: string;
+            /** @description What a job calls it. */
+            source_path: string;
+            /** @description Its address. Whoever has it may use it, and needs nothing else. */
+            url: string;
+        };
         /** @description Which system answers. */
         VersionView: {
             /** @description Always `media-nommer`. */
@@ -3530,6 +3589,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The request was refused; `code` says why, `errors` names the field, `hint` says what to do. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system could not answer. With `retryable`, the same request may succeed later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    announce: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadRequest"];
+            };
+        };
+        responses: {
+            /** @description It may begin. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadView"];
+                };
             };
             /** @description The request was refused; `code` says why, `errors` names the field, `hint` says what to do. */
             "4XX": {
