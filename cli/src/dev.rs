@@ -10,7 +10,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
@@ -37,6 +37,7 @@ use crate::{
     failure::Failure,
     guard::guard,
     output::Output,
+    serve::serve,
 };
 
 /// What `--simulate-fleet` takes an encoder process for, unless the settings say otherwise.
@@ -44,6 +45,13 @@ const SIMULATED_TYPE: &str = "c7i.large";
 
 /// Pause between two runs of prune: a dead encoder's job waits for its lease and this.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A run of scale or prune reads all unfinished jobs. It is followed by a rest of so many times its length, so that a backlog of many
+/// thousands leaves the machine to those who submit and encode.
+const REST: u32 = 10;
+
+/// Longest rest.
+const REST_AT_MOST: Duration = Duration::from_secs(30);
 
 /// How long state-change waits for a message before it looks whether it shall stop.
 const STATE_CHANGE_WAIT: Duration = Duration::from_secs(1);
@@ -260,13 +268,7 @@ impl System {
         let watcher = watch::watcher(Arc::clone(&submit)).await?;
         let routes = router(submit).merge(uploads::routes(uploads));
         let routes = routes.layer(middleware::from_fn_with_state(address, guard));
-        let stopped = stop.clone().cancelled_owned();
-        tasks.spawn(async move {
-            let server = axum::serve(listener, routes).with_graceful_shutdown(stopped);
-            if let Err(error) = server.await {
-                ::tracing::error!(%error, "the API stopped");
-            }
-        });
+        tasks.spawn(serve(listener, routes, stop.clone()));
         spawn_until(&mut tasks, stop, self.scale_loop());
         spawn_until(&mut tasks, stop, self.prune_loop());
         spawn_until(&mut tasks, stop, self.state_change_loop()?);
@@ -281,9 +283,11 @@ impl System {
         let (settings, signal) = (self.settings.clone(), self.signal.clone());
         async move {
             loop {
+                let begun = Instant::now();
                 if let Err(error) = scale(&*local, &*fleet, &settings, Timestamp::now()).await {
                     ::tracing::warn!(error = ?error, "a run of scale failed; the next one comes");
                 }
+                tokio::time::sleep(rest_after(begun)).await;
                 tokio::time::timeout(settings.fleet.scale_interval, signal.woken())
                     .await
                     .ok();
@@ -305,6 +309,7 @@ impl System {
         };
         async move {
             loop {
+                let begun = Instant::now();
                 match prune(&*local, &*fleet, &policy, Timestamp::now()).await {
                     // What went back to waiting may need an encoder.
                     Ok(pruned) if pruned.jobs > 0 => signal.wake().await.unwrap_or_default(),
@@ -319,7 +324,7 @@ impl System {
                 {
                     ::tracing::warn!(error = ?error, "work folders of dead encoders stay for now");
                 }
-                tokio::time::sleep(PRUNE_INTERVAL).await;
+                tokio::time::sleep(rest_after(begun).max(PRUNE_INTERVAL)).await;
             }
         }
     }
@@ -341,6 +346,11 @@ impl System {
             }
         })
     }
+}
+
+/// How long to rest after a run that began then.
+fn rest_after(begun: Instant) -> Duration {
+    (begun.elapsed() * REST).min(REST_AT_MOST)
 }
 
 /// Runs a loop until it is time to stop.

@@ -38,6 +38,9 @@ fn refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<&'static str> {
             .get(name)
             .and_then(|value: &axum::http::HeaderValue| value.to_str().ok())
     };
+    if headers.get_all(header::HOST).iter().nth(1).is_some() {
+        return Some("the request has more than one Host header");
+    }
     let host = text(header::HOST)?;
     let name = host
         .rsplit_once(':')
@@ -96,5 +99,9 @@ mod tests {
         ]));
         assert!(!check(&[("host", "127.0.0.1:8001"), ("origin", "null")]));
         assert!(!check(&[("host", "evil.example:8001")]));
+        assert!(!check(&[
+            ("host", "localhost:8001"),
+            ("host", "evil.example")
+        ]));
     }
 }

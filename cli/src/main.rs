@@ -26,6 +26,7 @@ mod output;
 mod presets;
 mod probe;
 mod run;
+mod serve;
 mod simulate;
 mod stats;
 mod submit;

@@ -305,9 +305,9 @@ fn need_video(output: &[Pair], probe: &Probe) -> Result<(), JobError> {
     Ok(())
 }
 
-/// Without `f`, the container comes from the destination's name.
+/// Without `f`, the container comes from the destination's name, unless a disc that is the target has one.
 fn add_format(output: &mut Vec<Pair>, spec: &JobSpec) -> Result<(), JobError> {
-    if has(output, &["f"]) {
+    if has(output, &["f", "target"]) {
         return Ok(());
     }
     let extension = spec

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use crate::LocalError;
 
 /// Migrations, oldest first; the database's `user_version` counts those that were made.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("schema.sql"),
     include_str!("schema-2-keys.sql"),
     include_str!("schema-3-logs.sql"),
@@ -28,6 +28,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("schema-5-probes.sql"),
     include_str!("schema-6-batches.sql"),
     include_str!("schema-7-endpoints.sql"),
+    include_str!("schema-8-old-keys.sql"),
 ];
 
 /// How long a process waits for another one's transaction. One lasts milliseconds; beyond this, a process stands still in the
@@ -42,6 +43,9 @@ const TRY_AGAIN: Duration = Duration::from_micros(500);
 
 /// Most writes in one transaction. Bounds how long other processes wait for their turn.
 const BATCH: usize = 256;
+
+/// Statements that a connection keeps prepared: more than there are in the busiest parts of this crate.
+const STATEMENTS: usize = 64;
 
 /// Why a write or read inside the database failed.
 #[derive(Debug, thiserror::Error)]
@@ -171,6 +175,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     use_log(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }
 
@@ -241,17 +246,15 @@ fn write_all(connection: &Connection, queue: &Receiver<Write>) {
         let writes: Vec<Write> = std::iter::once(first)
             .chain(queue.try_iter().take(BATCH - 1))
             .collect();
-        let begun = connection
-            .execute_batch("BEGIN IMMEDIATE")
-            .map_err(|error| error.to_string());
+        let begun = run(connection, "BEGIN IMMEDIATE").map_err(|error| error.to_string());
         let inside = || match &begun {
             Ok(()) => Ok(connection),
             Err(why) => Err(Fault::NoTransaction(why.clone())),
         };
         let answers: Vec<Answer> = writes.into_iter().map(|write| write(inside())).collect();
         let committed = begun.and_then(|()| {
-            connection.execute_batch("COMMIT").map_err(|error| {
-                connection.execute_batch("ROLLBACK").ok();
+            run(connection, "COMMIT").map_err(|error| {
+                run(connection, "ROLLBACK").ok();
                 error.to_string()
             })
         });
@@ -267,13 +270,16 @@ fn within_savepoint<T>(
     connection: &Connection,
     write: impl FnOnce(&Connection) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
-    connection.execute_batch("SAVEPOINT one")?;
+    run(connection, "SAVEPOINT one")?;
     let result = write(connection);
-    let end = if result.is_ok() {
-        "RELEASE one"
-    } else {
-        "ROLLBACK TO one; RELEASE one"
-    };
-    connection.execute_batch(end)?;
+    if result.is_err() {
+        run(connection, "ROLLBACK TO one")?;
+    }
+    run(connection, "RELEASE one")?;
     result
+}
+
+/// Runs a statement that takes nothing and gives nothing. It stays prepared: preparing takes longer than running.
+fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
 }

@@ -214,13 +214,13 @@ fn known_key(
     key: &IdempotencyKey,
     now: Timestamp,
 ) -> Result<Option<(String, bool)>, Fault> {
-    connection.execute(
-        "DELETE FROM idempotency_keys WHERE expires_at <= ?1",
-        [now.as_millisecond()],
-    )?;
+    connection
+        .prepare_cached("DELETE FROM idempotency_keys WHERE expires_at <= ?1")?
+        .execute([now.as_millisecond()])?;
     let sql = "SELECT job_id, body_hash FROM idempotency_keys WHERE key = ?1";
     let known: Option<(String, String)> = connection
-        .query_row(sql, [&key.key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached(sql)?
+        .query_row([&key.key], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     Ok(known.map(|(id, body_hash)| (id, body_hash == key.body_hash)))
 }

@@ -120,3 +120,50 @@ fn a_header_that_claims_ten_hours_makes_no_long_film() {
         _ => assert_eq!(job["error"]["code"], "source_unreadable", "{job:#}"),
     }
 }
+
+#[test]
+fn a_hundred_streams_are_taken_and_what_is_too_much_or_missing_is_refused() {
+    let system = System::start();
+    let tone = "-f lavfi -i sine=duration=1:sample_rate=8000";
+    let streams = |count: usize| {
+        format!(
+            "{tone} -map 0 {} -c:v mpeg4 -t 1 -c:a copy",
+            "-map 1 ".repeat(count)
+        )
+    };
+    make(&system, "hundred.mkv", &streams(99));
+    make(&system, "more.mkv", &streams(100));
+    make(
+        &system,
+        "16k.mkv",
+        "-vf scale=15360:8640 -frames:v 1 -c:v mjpeg -strict unofficial",
+    );
+    make(
+        &system,
+        "sound.m4a",
+        "-f lavfi -i sine=duration=1 -map 1 -c:a aac",
+    );
+    let out = |source: &str| system.path(&format!("{source}.mp4"));
+    let job = ended(&system, "hundred.mkv", &out("hundred.mkv"));
+    assert_eq!(job["state"], "FINISHED", "{job:#}");
+    assert!(decodes(&out("hundred.mkv")));
+    for (source, code, words) in [
+        ("more.mkv", "source_too_large", "limits.source_streams"),
+        ("16k.mkv", "source_too_large", "132710400 pixels"),
+        ("sound.m4a", "source_unreadable", "needs pictures"),
+    ] {
+        let job = ended(&system, source, &out(source));
+        let (error, attempts) = (&job["error"], &job["attempts"]);
+        assert_eq!(
+            (&error["code"], attempts),
+            (&json!(code), &json!(1)),
+            "{source}: {job:#}"
+        );
+        assert!(
+            error["message"].as_str().unwrap().contains(words),
+            "{source}: {error}"
+        );
+        assert!(!out(source).exists(), "{source}");
+    }
+    system.assert_clean();
+}

@@ -3,6 +3,7 @@
 //! Each benchmark compares commands that do the same work, or put a price on some. A table of medians with ratios is
 //! printed, and goes into `docs/benchmarks.md` on demand.
 
+mod api;
 mod encode;
 mod ladder;
 mod lambda;
@@ -53,7 +54,7 @@ struct Row {
 }
 
 /// All benchmarks.
-pub(crate) const BENCHES: [Bench; 8] = [
+pub(crate) const BENCHES: [Bench; 9] = [
     Bench {
         name: "spawn",
         run: |workspace| spawn::run(workspace).map(|rows| report::table(&rows)),
@@ -77,6 +78,10 @@ pub(crate) const BENCHES: [Bench; 8] = [
     Bench {
         name: "latency",
         run: latency::run,
+    },
+    Bench {
+        name: "api",
+        run: api::run,
     },
     Bench {
         name: "lambda",

@@ -41,7 +41,7 @@ Usage: cargo xtask TASK
                                     bugs, with at most N seeds each
   model                             explore every state of the job protocol, for more jobs and encoders than `test` does
   bench [--only NAME]... [--write]  measure what the documentation claims: spawn, encode, ladder, stream, moov, latency,
-                                    lambda, planner; --write puts the tables into docs/benchmarks.md
+                                    api, lambda, planner; --write puts the tables into docs/benchmarks.md
   dist [--arch x86_64|arm64] [--output FOLDER] [--debug]
                                     build what a deployment uploads: Lambda zips, the encoder's tarball, checksums, into dist/;
                                     --debug builds as tests do

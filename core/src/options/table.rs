@@ -42,6 +42,10 @@ const ENCODERS: &str = "copy libx264 h264 libx265 hevc libvpx libvpx-vp9 vp9 lib
 const MUXERS: &str = "mp4 mov m4v ipod psp 3gp 3g2 webm matroska mp3 ogg oga ogv opus flac wav aiff adts mpegts \
     mpeg vob avi flv asf gif mjpeg ac3 eac3 wv webp apng image2pipe null";
 
+/// Discs and tapes, each with its television standard: FFmpeg sets size, rate, codecs and container.
+const TARGETS: &str = "pal-vcd ntsc-vcd film-vcd pal-svcd ntsc-svcd film-svcd pal-dvd ntsc-dvd film-dvd pal-dv ntsc-dv \
+    pal-dv50 ntsc-dv50";
+
 const SPEEDS: &str = "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo 0 1 2 3 4 5 6 7 \
     8 9 10 11 12 13";
 
@@ -114,6 +118,7 @@ const INPUT: &[Entry] = &[
 const OUTPUT: &[Entry] = &[
     out("c", OneOf(ENCODERS)),
     out("f", OneOf(MUXERS)),
+    out("target", OneOf(TARGETS)),
     out("pass", Int(1, 2)),
     out("b", Bitrate),
     out("minrate", Bitrate),

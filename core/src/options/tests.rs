@@ -109,6 +109,8 @@ fn dropped_options_become_what_replaced_them() {
         "-filter:v yadif,hflip"
     );
     assert_eq!(args(&json!([["vsync", "1"]])), "-fps_mode cfr");
+    assert_eq!(args(&json!([["target", "vcd"]])), "-target ntsc-vcd");
+    assert_eq!(args(&json!([["target", "pal-dvd"]])), "-target pal-dvd");
     assert_eq!(args(&json!([["an", null], ["async", 1]])), "-an");
     assert_eq!(
         args(&json!([["af", "volume=2"], ["async", 1]])),

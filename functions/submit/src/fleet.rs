@@ -52,7 +52,7 @@ pub(crate) async fn pause<B: Backend, W: ScaleSignal>(
     body: Body,
 ) -> Result<(StatusCode, Json<FleetView>), Refusal> {
     let now = Timestamp::now();
-    let until = pause_end(read_optional_json(body).await?.as_ref(), now)?;
+    let until = pause_end(read_optional_json(body).await?.as_deref(), now)?;
     let store = submit.backend.store();
     let record = amend_fleet(store, |record| record.pause(Some(until), now)).await?;
     // An encoder that cannot be asked now is asked by the next run of scale.

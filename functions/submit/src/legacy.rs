@@ -54,6 +54,7 @@ async fn try_submit<B: Backend, W: ScaleSignal>(
 ) -> Result<JobId, JobError> {
     let body = read_json(body).await?;
     let checked = parse_legacy(&body, &submit.rules).map_err(|refused| refused.error)?;
+    drop(body);
     let id = JobId::from_uuid(Uuid::now_v7());
     let new = NewJob {
         checked,

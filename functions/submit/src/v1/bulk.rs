@@ -74,7 +74,7 @@ pub(crate) async fn bulk<B: Backend, W: ScaleSignal>(
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<Json<BulkView>, Refusal> {
-    let body = read_json(body).await?;
+    let body = read_json(body).await?.into_value();
     let request: Request = serde_json::from_value(body)
         .map_err(|error| Refusal::new(Code::InvalidSpec, error.to_string()))?;
     let asked = ListQuery::from(request.filter);

@@ -62,6 +62,7 @@ pub(crate) async fn create<B: Backend, W: ScaleSignal>(
     let key = idempotency_key(&headers, &body, now)?;
     let id = JobId::from_uuid(Uuid::now_v7());
     let checked = prepared(&submit, &mut body, &id, now).await?;
+    drop(body);
     if dry_run {
         check_addresses(&submit, &caller, &checked.spec)?;
         let estimate = estimate::of_spec(&submit, &checked.spec).await?;
@@ -175,17 +176,19 @@ pub(super) fn idempotency_key(
     body: &Value,
     now: Timestamp,
 ) -> Result<Option<IdempotencyKey>, Refusal> {
-    let Some(value) = headers.get("idempotency-key") else {
+    let mut keys = headers.get_all("idempotency-key").iter();
+    let Some(value) = keys.next() else {
         return Ok(None);
     };
     let key = value
         .to_str()
         .ok()
+        .filter(|_| keys.next().is_none())
         .filter(|key| (1..=KEY_BYTES).contains(&key.len()))
         .filter(|key| key.bytes().all(|byte| byte.is_ascii_graphic()))
         .ok_or_else(|| {
             let message = format!(
-                "the Idempotency-Key header must be 1 to {KEY_BYTES} visible ASCII characters"
+                "the Idempotency-Key header must be one, of 1 to {KEY_BYTES} visible ASCII characters"
             );
             Refusal::new(Code::InvalidSpec, message)
         })?;
