@@ -89,7 +89,11 @@ pub(crate) fn read(
     if container.has_dash() {
         manifests.push((
             DASH_MANIFEST.to_owned(),
-            words::name_in_dash(layout.rename_in_dash(text(DASH_MANIFEST)?), words, parts),
+            words::name_in_dash(
+                lasting(layout.rename_in_dash(text(DASH_MANIFEST)?), seconds),
+                words,
+                parts,
+            ),
         ));
     }
     if container.has_hls() {
@@ -186,6 +190,19 @@ impl Media {
             .iter()
             .map(|segment| f64::from(segment.duration))
             .sum()
+    }
+}
+
+/// A DASH manifest that lasts as long as its media: FFmpeg cuts the length to tenths of a second, and players would not show the rest.
+fn lasting(manifest: Vec<u8>, seconds: f64) -> Vec<u8> {
+    let attribute = "mediaPresentationDuration=\"PT";
+    let cut = std::str::from_utf8(&manifest)
+        .ok()
+        .and_then(|text| text.split_once(attribute))
+        .and_then(|(before, rest)| Some((before, rest.split_once('"')?.1)));
+    match cut {
+        Some((before, after)) => format!("{before}{attribute}{seconds:.3}S\"{after}").into_bytes(),
+        None => manifest,
     }
 }
 

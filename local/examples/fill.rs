@@ -76,7 +76,7 @@ fn job(number: i64, at: Timestamp) -> Result<Job, Box<dyn Error>> {
     let argv = "ffmpeg -nostdin -y -hide_banner -i input.mov -map 0:v:0 -map 0:a:0 -c:v libx264 -preset medium -crf 22 -c:a aac -b:a 128k out.mp4";
     job.report.resolved = vec![argv.split(' ').map(ToOwned::to_owned).collect()];
     job.outputs = vec![Output {
-        url: job.spec.dest_path.redacted(),
+        url: format!("s3://out-bucket/talk-{number}.mp4"),
         bytes: 12_345_678,
         duration: Some(61.5),
         width: Some(1_280),

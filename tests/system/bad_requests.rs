@@ -77,259 +77,241 @@ fn let_through(system: &System, requests: &[(&str, Vec<u8>)]) -> Vec<String> {
     wrong
 }
 
+/// Heads of a request for a job, and its body. LENGTH stands for the right length of JOB, LONG for 200 kB.
+const HEADS: [(&str, &str, &str); 25] = [
+    ("two lengths", "LENGTHContent-Length: 3\r\n", "JOB"),
+    ("two in one line", "Content-Length: 3, 4\r\n", "JOB"),
+    ("length below nothing", "Content-Length: -1\r\n", "JOB"),
+    ("length with a sign", "Content-Length: +92\r\n", "JOB"),
+    ("length in words", "Content-Length: many\r\n", "JOB"),
+    (
+        "length beyond all",
+        "Content-Length: 99999999999999999999\r\n",
+        "JOB",
+    ),
+    ("length too long", "Content-Length: 9999999999\r\n", "JOB"),
+    (
+        "both",
+        "LENGTHTransfer-Encoding: chunked\r\n",
+        "3\r\nabc\r\n0\r\n\r\n",
+    ),
+    (
+        "chunks in gzip",
+        "Transfer-Encoding: chunked, gzip\r\n",
+        "0\r\n\r\n",
+    ),
+    (
+        "chunks by another name",
+        "Transfer-Encoding: xchunked\r\n",
+        "0\r\n\r\n",
+    ),
+    (
+        "chunks of no size",
+        "Transfer-Encoding: chunked\r\n",
+        "zz\r\nabc\r\n0\r\n\r\n",
+    ),
+    (
+        "chunks beyond all",
+        "Transfer-Encoding: chunked\r\n",
+        "fffffffffffffffff\r\nabc\r\n0\r\n\r\n",
+    ),
+    (
+        "chunks without a body",
+        "Transfer-Encoding: chunked\r\n",
+        "0\r\n\r\n",
+    ),
+    ("space before the colon", "Content-Length : 92\r\n", "JOB"),
+    ("a line that goes on", "X-A: 1\r\n LENGTH", "JOB"),
+    ("a header with a zero", "X-A: a\0b\r\nLENGTH", "JOB"),
+    ("a header without a name", ": 1\r\nLENGTH", "JOB"),
+    ("a header of 200 kB", "LENGTHX-A: LONG\r\n", "JOB"),
+    ("two hosts", "LENGTHHost: evil.example\r\n", "JOB"),
+    (
+        "two idempotency keys",
+        "LENGTHIdempotency-Key: a\r\nIdempotency-Key: b\r\n",
+        "JOB",
+    ),
+    (
+        "an empty idempotency key",
+        "LENGTHIdempotency-Key: \r\n",
+        "JOB",
+    ),
+    (
+        "a long idempotency key",
+        "LENGTHIdempotency-Key: 300\r\n",
+        "JOB",
+    ),
+    (
+        "an idempotency key beyond ASCII",
+        "LENGTHIdempotency-Key: caf\u{e9}\r\n",
+        "JOB",
+    ),
+    (
+        "a key that is none",
+        "LENGTHAuthorization: Bearer nk_\r\n",
+        "JOB",
+    ),
+    ("5,000 headers", "LENGTHMANY", "JOB"),
+];
+
+/// Requests that are odd from their first line on.
+const FIRST: [(&str, &str); 9] = [
+    ("an address of 200 kB", "GET /v1/jobs/LONG HTTP/1.1\r\n\r\n"),
+    (
+        "a method that is none",
+        "J\u{f6}B /v1/jobs HTTP/1.1\r\nLENGTH\r\nJOB",
+    ),
+    (
+        "a method in small letters",
+        "post /v1/jobs HTTP/1.1\r\nLENGTHConnection: close\r\n\r\nJOB",
+    ),
+    (
+        "a method that nobody has",
+        "TRACE /v1/jobs HTTP/1.1\r\nConnection: close\r\n\r\n",
+    ),
+    (
+        "CONNECT",
+        "CONNECT example.com:443 HTTP/1.1\r\nConnection: close\r\n\r\n",
+    ),
+    (
+        "another version of HTTP",
+        "POST /v1/jobs HTTP/3.0\r\nLENGTH\r\nJOB",
+    ),
+    ("HTTP/0.9", "POST /v1/jobs\r\nJOB"),
+    ("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    ("TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\r\n\r\n"),
+];
+
+/// A text of the tables with what its words stand for.
+fn filled(text: &str) -> String {
+    let length = format!("Content-Length: {}\r\n", JOB.len());
+    text.replace("LENGTH", &length)
+        .replace("LONG", &"a".repeat(200_000))
+        .replace("MANY", &"X-A: 1\r\n".repeat(5_000))
+        .replace(": 300\r\n", &format!(": {}\r\n", "a".repeat(256)))
+        .replace("JOB", JOB)
+}
+
 #[test]
 fn heads_that_can_be_read_in_two_ways_are_refused() {
     let system = quiet();
     let before = state(&system);
-    let job = JOB.as_bytes();
-    let length = format!("Content-Length: {}\r\n", job.len());
-    let post = |lines: &str, body: &[u8]| request("POST /v1/jobs", lines, body);
-    let chunked = "Transfer-Encoding: chunked\r\n";
-    let long = "a".repeat(200_000);
-    let many = "X-A: 1\r\n".repeat(5_000);
-    let requests = [
-        (
-            "two lengths",
-            post(&format!("{length}Content-Length: 3\r\n"), job),
-        ),
-        (
-            "two lengths in one line",
-            post("Content-Length: 3, 4\r\n", job),
-        ),
-        ("length below nothing", post("Content-Length: -1\r\n", job)),
-        ("length with a sign", post("Content-Length: +92\r\n", job)),
-        ("length in words", post("Content-Length: many\r\n", job)),
-        (
-            "length beyond all",
-            post("Content-Length: 99999999999999999999\r\n", job),
-        ),
-        (
-            "length of a body that is too long",
-            post("Content-Length: 9999999999\r\n", job),
-        ),
-        (
-            "length and chunks that differ",
-            post(&format!("{length}{chunked}"), b"3\r\nabc\r\n0\r\n\r\n"),
-        ),
-        (
-            "chunks within something else",
-            post("Transfer-Encoding: chunked, gzip\r\n", b"0\r\n\r\n"),
-        ),
-        (
-            "chunks by another name",
-            post("Transfer-Encoding: xchunked\r\n", b"0\r\n\r\n"),
-        ),
-        (
-            "chunks of no size",
-            post(chunked, b"zz\r\nabc\r\n0\r\n\r\n"),
-        ),
-        (
-            "chunks of a size beyond all",
-            post(chunked, b"fffffffffffffffff\r\nabc\r\n0\r\n\r\n"),
-        ),
-        ("chunks without a body", post(chunked, b"0\r\n\r\n")),
-        (
-            "space before the colon",
-            post(&format!("Content-Length : {}\r\n", job.len()), job),
-        ),
-        (
-            "a line that goes on",
-            post(&format!("X-A: 1\r\n {length}"), job),
-        ),
-        (
-            "a header with a zero",
-            post(&format!("X-A: a\0b\r\n{length}"), job),
-        ),
-        (
-            "a header without a name",
-            post(&format!(": 1\r\n{length}"), job),
-        ),
-        (
-            "a header of 200 kB",
-            posted(job, &format!("X-A: {long}\r\n")),
-        ),
-        ("5,000 headers", posted(job, &many)),
-        ("two hosts", posted(job, "Host: evil.example\r\n")),
-        (
-            "two idempotency keys",
-            posted(job, "Idempotency-Key: a\r\nIdempotency-Key: b\r\n"),
-        ),
-        (
-            "an empty idempotency key",
-            posted(job, "Idempotency-Key: \r\n"),
-        ),
-        (
-            "a long idempotency key",
-            posted(job, &format!("Idempotency-Key: {}\r\n", &long[..256])),
-        ),
-        (
-            "an idempotency key beyond ASCII",
-            posted(job, "Idempotency-Key: caf\u{e9}\r\n"),
-        ),
-        (
-            "a key that is none",
-            posted(job, "Authorization: Bearer nk_\r\n"),
-        ),
-        (
-            "a key of 20 kB",
-            posted(
-                job,
-                &format!("Authorization: Bearer nk_{}\r\n", &long[..20_000]),
-            ),
-        ),
-        (
-            "an address of 200 kB",
-            request(&format!("GET /v1/jobs/{long}"), "", b""),
-        ),
-        (
-            "a method that is none",
-            request("J\u{f6}B /v1/jobs", &length, job),
-        ),
-        (
-            "a method in small letters",
-            request("post /v1/jobs", &length, job),
-        ),
-        (
-            "a method that nobody has",
-            request("TRACE /v1/jobs", "", b""),
-        ),
-        ("CONNECT", request("CONNECT example.com:443", "", b"")),
-        (
-            "another version of HTTP",
-            format!("POST /v1/jobs HTTP/3.0\r\n{length}\r\n{JOB}").into_bytes(),
-        ),
-        ("HTTP/0.9", format!("POST /v1/jobs\r\n{JOB}").into_bytes()),
-        ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec()),
-        (
-            "TLS",
-            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".to_vec(),
-        ),
-        ("noise", (0..=255).chain(*b"\r\n\r\n").collect()),
-    ];
+    let mut requests: Vec<(&str, Vec<u8>)> = HEADS
+        .iter()
+        .map(|(name, lines, body)| {
+            let (lines, body) = (filled(lines), filled(body));
+            (*name, request("POST /v1/jobs", &lines, body.as_bytes()))
+        })
+        .collect();
+    requests.extend(FIRST.map(|(name, text)| (name, filled(text).into_bytes())));
+    requests.push(("noise", (0..=255).chain(*b"\r\n\r\n").collect()));
     assert_eq!(let_through(&system, &requests), Vec::<String>::new());
     assert_eq!(state(&system), before);
+}
+
+/// Fields of a job that have no such value.
+const FIELDS: &str = r#"
+"max_attempts":1.5
+"max_attempts":"3"
+"max_attempts":true
+"max_attempts":4294967298
+"max_attempts":1e2
+"max_attempts":-0.0
+"max_attempts":03
+"max_attempts":0x3
+"max_cost_usd":-1
+"max_cost_usd":1e400
+"max_cost_usd":-Infinity
+"max_cost_usd":"1"
+"duration_seconds":-0.1
+"duration_seconds":[1]
+"metadata":[]
+"metadata":{"a":1}
+"metadata":{"a":null}
+"external_id":1
+"external_id":""
+"tags":"a"
+"tags":[1]
+"timeout_seconds":0.5
+"timeout_seconds":-3
+"notify_url":{}
+"notify_url":"javascript:alert(1)"
+"outputs":{}
+"clip":{"start":-1}
+"clip":[]
+"Source_path":"s3://in-bucket/a.mp4"
+"#;
+
+/// Addresses that lead nowhere, and queries that ask for nothing.
+const PATHS: &str = "
+/v1/jobs/%ff%fe
+/v1/jobs/job_%00
+/v1/jobs/..%2f..%2fetc%2fpasswd
+/v1/jobs/../../etc/passwd
+//v1//jobs
+/v1/presets/%ff
+/v1/jobs?limit=0
+/v1/jobs?limit=-1
+/v1/jobs?limit=101
+/v1/jobs?limit=1e1
+/v1/jobs?limit=0x10
+/v1/jobs?limit=
+/v1/jobs?limit=99999999999999999999
+/v1/jobs?limit=5&limit=6
+/v1/jobs?cursor=
+/v1/jobs?cursor=..%2f
+/v1/jobs?cursor=%00
+/v1/jobs?cursor=%ff
+/v1/jobs?cursor=job%20x
+/v1/jobs?cursor=%27%20OR%201%3D1--
+/v1/jobs?state=pending
+/v1/jobs?state=
+/v1/jobs?state=FINISHED%00
+/v1/jobs?created_after=yesterday
+/v1/jobs?created_after=99999-01-01T00:00:00Z
+/v1/jobs?created_before=0
+/v1/jobs?order=asc
+/v1/jobs?limit%5B%5D=5
+/v1/jobs?state=FINISHED&state=ERROR
+";
+
+/// Bodies that are no text, or more than one value.
+fn no_texts() -> Vec<(&'static str, Vec<u8>)> {
+    let wide = |bytes: &[u8]| posted(&JOB.as_bytes().replace_a(bytes), "");
+    let utf16: Vec<u8> = JOB.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mark = [b"\xef\xbb\xbf", JOB.as_bytes()].concat();
+    vec![
+        ("bytes that are no UTF-8", wide(b"\xff\xfe")),
+        ("UTF-8 that is too long", wide(b"\xc0\xaf")),
+        ("half a surrogate in UTF-8", wide(b"\xed\xa0\x80")),
+        ("UTF-16", posted(&utf16, "")),
+        ("a byte order mark", posted(&mark, "")),
+        ("two values", posted(&[JOB, JOB].concat().into_bytes(), "")),
+        ("a comment", posted(&[JOB, "//"].concat().into_bytes(), "")),
+        (
+            "zipped",
+            posted(b"\x1f\x8b\x08\0\0", "Content-Encoding: gzip\r\n"),
+        ),
+    ]
 }
 
 #[test]
 fn what_is_no_text_and_what_is_no_value_is_refused() {
     let system = quiet();
     let before = state(&system);
-    let job = |field: &str| {
-        JOB.replace("\"preset\"", &format!("{field},\"preset\""))
-            .into_bytes()
-    };
-    let with = |field: &str| posted(&job(field), "");
-    let wide = |bytes: &[u8]| posted(&JOB.as_bytes().replace_a(bytes), "");
-    let utf16: Vec<u8> = JOB.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let get = |path: &str| request(&format!("GET {path}"), "", b"");
-    let mut requests = vec![
-        ("bytes that are no UTF-8", wide(b"\xff\xfe")),
-        ("UTF-8 that is too long", wide(b"\xc0\xaf")),
-        ("half a surrogate in UTF-8", wide(b"\xed\xa0\x80")),
-        (
-            "UTF-16",
-            posted(&utf16, "Content-Type: application/json; charset=utf-16\r\n"),
-        ),
-        (
-            "a byte order mark",
-            posted(&[b"\xef\xbb\xbf", JOB.as_bytes()].concat(), ""),
-        ),
-        ("two values", posted(&[JOB, JOB].concat().into_bytes(), "")),
-        (
-            "a comment",
-            posted(&[JOB, "// more"].concat().into_bytes(), ""),
-        ),
-        (
-            "zipped",
-            posted(b"\x1f\x8b\x08\0\0\0\0\0", "Content-Encoding: gzip\r\n"),
-        ),
-        ("an id that is no UTF-8", get("/v1/jobs/%ff%fe")),
-        ("an id with a zero", get("/v1/jobs/job_%00")),
-        ("an id that climbs", get("/v1/jobs/..%2f..%2fetc%2fpasswd")),
-        ("a path that climbs", get("/v1/jobs/../../etc/passwd")),
-        ("a path with slashes", get("//v1//jobs")),
-        (
-            "an id of 8 kB",
-            get(&format!("/v1/jobs/{}", "a".repeat(8_000))),
-        ),
-        ("a preset that is no UTF-8", get("/v1/presets/%ff")),
-        (
-            "a delivery that climbs",
-            request(
-                "POST /v1/webhook-deliveries/..%2f1/redeliver",
-                "Content-Length: 0\r\n",
-                b"",
-            ),
-        ),
-    ];
-    for field in [
-        "\"max_attempts\":1.5",
-        "\"max_attempts\":\"3\"",
-        "\"max_attempts\":true",
-        "\"max_attempts\":4294967298",
-        "\"max_attempts\":1e2",
-        "\"max_attempts\":-0.0",
-        "\"max_attempts\":03",
-        "\"max_attempts\":0x3",
-        "\"max_cost_usd\":-1",
-        "\"max_cost_usd\":1e400",
-        "\"max_cost_usd\":-Infinity",
-        "\"max_cost_usd\":\"1\"",
-        "\"duration_seconds\":-0.1",
-        "\"duration_seconds\":[1]",
-        "\"metadata\":[]",
-        "\"metadata\":{\"a\":1}",
-        "\"metadata\":{\"a\":null}",
-        "\"external_id\":1",
-        "\"external_id\":\"\"",
-        "\"tags\":\"a\"",
-        "\"tags\":[1]",
-        "\"timeout_seconds\":0.5",
-        "\"timeout_seconds\":-3",
-        "\"notify_url\":{}",
-        "\"notify_url\":\"javascript:alert(1)\"",
-        "\"outputs\":{}",
-        "\"clip\":{\"start\":-1}",
-        "\"clip\":[]",
-        "\"Source_path\":\"s3://in-bucket/a.mp4\"",
-    ] {
-        requests.push((field, with(field)));
+    let mut requests = no_texts();
+    for field in FIELDS.lines().filter(|line| !line.is_empty()) {
+        let job = JOB.replace("\"preset\"", &format!("{field},\"preset\""));
+        requests.push((field, posted(job.as_bytes(), "")));
     }
-    for query in [
-        "limit=0",
-        "limit=-1",
-        "limit=101",
-        "limit=1e1",
-        "limit=0x10",
-        "limit=",
-        "limit=99999999999999999999",
-        "limit=5&limit=6",
-        "cursor=",
-        "cursor=..%2f",
-        "cursor=%00",
-        "cursor=%ff",
-        "cursor=job%20x",
-        "cursor=%27%20OR%201%3D1--",
-        "state=pending",
-        "state=",
-        "state=FINISHED%00",
-        "created_after=yesterday",
-        "created_after=99999-01-01T00:00:00Z",
-        "created_before=0",
-        "order=asc",
-        "limit%5B%5D=5",
-        "state=FINISHED&state=ERROR",
-    ] {
-        requests.push((query, get(&format!("/v1/jobs?{query}"))));
+    for path in PATHS.lines().filter(|line| !line.is_empty()) {
+        requests.push((path, request(&format!("GET {path}"), "", b"")));
     }
-    requests.push((
-        "dry_run=maybe",
-        request(
-            "POST /v1/jobs?dry_run=maybe",
-            &format!("Content-Length: {}\r\n", JOB.len()),
-            JOB.as_bytes(),
-        ),
-    ));
+    let length = filled("LENGTH");
+    let maybe = request("POST /v1/jobs?dry_run=maybe", &length, JOB.as_bytes());
+    requests.push(("dry_run=maybe", maybe));
+    let climbs = "POST /v1/webhook-deliveries/..%2f1/redeliver";
+    requests.push((climbs, request(climbs, "Content-Length: 0\r\n", b"")));
     assert_eq!(let_through(&system, &requests), Vec::<String>::new());
     assert_eq!(state(&system), before);
 }

@@ -48,7 +48,7 @@ pub(crate) async fn create<B: Backend, W: ScaleSignal>(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let body = read_json(body).await?;
+    let body = read_json(body).await?.into_value();
     let now = Timestamp::now();
     let key = idempotency_key(&headers, &body, now)?;
     let key = key.map(|key| IdempotencyKey {

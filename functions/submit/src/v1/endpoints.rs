@@ -31,7 +31,7 @@ use uuid::Uuid;
 use super::Ports;
 use crate::{
     Submit,
-    body::{read_json, read_optional_json},
+    body::{Parsed, read_json, read_optional_json},
     job::{seal, tell},
     reply::Refusal,
 };
@@ -68,7 +68,7 @@ pub(crate) async fn create<B: Backend, W: ScaleSignal>(
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let request = parse_new(&read_json(body).await?, &submit.rules.network)?;
+    let request = parse_new(&read_json(body).await?.into_value(), &submit.rules.network)?;
     let (now, id) = (Timestamp::now(), EndpointId::from_uuid(Uuid::now_v7()));
     let (secret, sealed) = new_secret(&submit, &id).await?;
     let sealed_url = sealed_url(&submit, &request, &id).await?;
@@ -126,7 +126,7 @@ pub(crate) async fn update<B: Backend, W: ScaleSignal>(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<EndpointView>, Refusal> {
-    let request = parse_change(&read_json(body).await?, &submit.rules.network)?;
+    let request = parse_change(&read_json(body).await?.into_value(), &submit.rules.network)?;
     let now = Timestamp::now();
     let endpoint = find(&submit, &caller, &id).await?;
     let sealed_url = sealed_url(&submit, &request, &endpoint.id).await?;
@@ -174,7 +174,8 @@ pub(crate) async fn test<B: Backend, W: ScaleSignal>(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<(StatusCode, Json<DeliveryView>), Refusal> {
-    let body = read_optional_json(body).await?.unwrap_or_else(|| json!({}));
+    let body = read_optional_json(body).await?;
+    let body = body.map_or_else(|| json!({}), Parsed::into_value);
     let event = parse_event(&body)?;
     let endpoint = find(&submit, &caller, &id).await?;
     in_use(&endpoint)?;

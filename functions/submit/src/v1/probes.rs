@@ -34,7 +34,7 @@ pub(crate) async fn create<B: Backend, W: ScaleSignal>(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let body = read_json(body).await?;
+    let body = read_json(body).await?.into_value();
     let now = Timestamp::now();
     let new = NewJob {
         checked: parse_probe(&body, &submit.rules)?,

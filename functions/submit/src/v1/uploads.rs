@@ -28,7 +28,7 @@ pub(crate) async fn create<B: Backend, W: ScaleSignal>(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let body = read_json(body).await?;
+    let body = read_json(body).await?.into_value();
     let uploads = submit.backend.uploads().ok_or_else(nowhere)?;
     let most = uploads
         .most_bytes()
