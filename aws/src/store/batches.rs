@@ -162,12 +162,11 @@ impl DynamoStore {
         }
         record.insert("gsi2pk".to_owned(), item::text(BATCHES));
         record.insert("gsi2sk".to_owned(), id());
-        match batch.ended_at {
-            Some(ended_at) => item::expiring(&mut record, later(ended_at, self.retention)),
-            None => {
-                record.insert("gsi1pk".to_owned(), item::text(BATCHES));
-                record.insert("gsi1sk".to_owned(), id());
-            }
+        if let Some(ended_at) = batch.ended_at {
+            item::expiring(&mut record, later(ended_at, self.retention));
+        } else {
+            record.insert("gsi1pk".to_owned(), item::text(BATCHES));
+            record.insert("gsi1sk".to_owned(), id());
         }
         Ok(record)
     }
