@@ -87,14 +87,9 @@ pub(crate) fn read(
         words::name_in(&mut master, words);
     }
     if container.has_dash() {
-        manifests.push((
-            DASH_MANIFEST.to_owned(),
-            words::name_in_dash(
-                lasting(layout.rename_in_dash(text(DASH_MANIFEST)?), seconds),
-                words,
-                parts,
-            ),
-        ));
+        let dash = lasting(layout.rename_in_dash(text(DASH_MANIFEST)?), seconds);
+        let dash = words::name_in_dash(dash, words, parts);
+        manifests.push((DASH_MANIFEST.to_owned(), dash));
     }
     if container.has_hls() {
         manifests.push((HLS_MANIFEST.to_owned(), written(|to| master.write_to(to))?));

@@ -26,7 +26,7 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(move |event: LambdaEvent<QueueEvent>| {
         let (aws, state_change) = (Arc::clone(&aws), Arc::clone(&state_change));
         async move {
-            let deliver = async |id| state_change.deliver(&*aws, &id).await;
+            let deliver = async |id| Box::pin(state_change.deliver(&*aws, &id)).await;
             Ok::<_, Error>(event.payload.each(deliver).await)
         }
     }))

@@ -123,7 +123,7 @@ async fn a_job_is_told_to_the_endpoints_that_were_in_use_when_it_was_submitted()
         )
         .await;
     let told = server.told("", "a").await;
-    assert_eq!(targets(&told), [first.clone()]);
+    assert_eq!(targets(&told), std::slice::from_ref(&first));
     assert_eq!(told[0].event(), EventName::Created);
     assert_eq!(
         server.backend.state_queue.len(),
@@ -176,7 +176,7 @@ async fn a_keys_endpoint_hears_of_its_own_jobs_and_the_operators_of_all() {
     for (caller, name) in [(&other, "b"), (&admin, "c"), (&String::new(), "d")] {
         assert_eq!(
             targets(&server.told(caller, name).await),
-            [of_admin.clone()]
+            std::slice::from_ref(&of_admin)
         );
     }
     // The operator and admins look after the same ones; keys after theirs.
