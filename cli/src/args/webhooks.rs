@@ -91,14 +91,18 @@ pub(crate) struct ListenArgs {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, id = "receiver", args = ["to", "forward_to"])]
 pub(crate) struct TriggerArgs {
     /// Which: job.finished, job.failed and so on.
     #[arg(value_parser = event)]
     pub(crate) event: EventName,
 
     /// To this endpoint of the system.
-    #[arg(long, value_name = "ENDPOINT_ID")]
+    #[arg(
+        long,
+        value_name = "ENDPOINT_ID",
+        required_unless_present = "forward_to",
+        conflicts_with = "forward_to"
+    )]
     pub(crate) to: Option<String>,
 
     /// To this address, straight from here.
