@@ -75,10 +75,7 @@ async fn carry_out(cli: Cli, output: Output) -> Result<(), Failure> {
             let asked = matches!(command, Some(ConfigCommand::Show { origin: true }));
             config::show(&config, origin || asked, output)
         }
-        Command::Openapi => {
-            output::raw(nommer_submit::OPENAPI.as_bytes());
-            Ok(())
-        }
+        Command::Openapi => openapi(),
         Command::Man { folder } => man::write(&folder, output),
         Command::Completions { shell } => {
             output::raw(&completions(shell));
@@ -101,6 +98,13 @@ async fn tell(
         Command::Trigger(args) => trigger::run(&args, common, config, output).await,
         _ => Ok(()),
     }
+}
+
+/// Prints the description of the API.
+#[expect(clippy::unnecessary_wraps, reason = "as all commands end")]
+fn openapi() -> Result<(), Failure> {
+    output::raw(nommer_submit::OPENAPI.as_bytes());
+    Ok(())
 }
 
 /// Deploys, or looks after what was deployed.

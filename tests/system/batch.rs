@@ -261,8 +261,13 @@ fn the_documented_ladder_is_one_job_from_one_decode() {
         let bits = sizes.iter().sum::<u64>() * 8 / 9;
         assert!(bits < rate * 3 / 2, "{folder}: {bits} bits a second");
     }
+    check_manifests(&system.path("film"));
+}
+
+/// Both manifests name all three pictures.
+fn check_manifests(folder: &Path) {
     for manifest in ["master.m3u8", "manifest.mpd"] {
-        let found = probe(&system.path("film").join(manifest));
+        let found = probe(&folder.join(manifest));
         let heights = found["streams"]
             .as_array()
             .unwrap()

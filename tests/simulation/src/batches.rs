@@ -35,7 +35,7 @@ pub fn start(world: &Arc<World>, busy: &Arc<AtomicUsize>) {
     busy.fetch_add(1, Ordering::Relaxed);
     let (world, busy) = (Arc::clone(world), Arc::clone(busy));
     tokio::spawn(async move {
-        submit(&world, &body).await;
+        Box::pin(submit(&world, &body)).await;
         busy.fetch_sub(1, Ordering::Relaxed);
     });
 }
@@ -74,7 +74,7 @@ async fn submit(world: &Arc<World>, body: &Value) {
         if let Some(id) = answer {
             oracle::accepted_batch(world, &id);
             if world.chance(0.2) {
-                cancel(world, &id).await;
+                Box::pin(cancel(world, &id)).await;
             }
             return;
         }

@@ -99,7 +99,8 @@ fn state_change_run(world: &Arc<World>) {
             now: move || -> Timestamp { own.now() },
         };
         let side = Side::of(&process);
-        limited(&process, state_change.poll(&*side, Duration::ZERO)).await;
+        let poll = Box::pin(state_change.poll(&*side, Duration::ZERO));
+        limited(&process, poll).await;
     });
 }
 

@@ -115,7 +115,7 @@ pub(super) async fn a_batch_that_ended_is_unfinished_no_more_and_its_entries_are
     first.conclude(at(3));
     store.put_batch(&first, Version(1)).await.unwrap();
     let unfinished = store.unfinished_batches().await.unwrap();
-    assert_eq!(unfinished, [second.id.clone()]);
+    assert_eq!(unfinished, std::slice::from_ref(&second.id));
     for number in [0, 129] {
         assert_eq!(store.batch_entry(&first.id, number).await.unwrap(), None);
         let other = store.batch_entry(&second.id, number).await.unwrap();
