@@ -11,7 +11,7 @@ fn body() -> Value {
         "entries": [
             {"source_path": "s3://in-bucket/a.mov"},
             {"source_path": "s3://in-bucket/b.mov", "max_attempts": 1},
-            {"source_path": "s3://in-bucket/c.mov", "dest_path": "s3://out-bucket/{id}.mp4", "outputs": [{"container": "webm"}]},
+            {"source_path": "s3://in-bucket/c.mov", "dest_path": "s3://out-bucket/{id}.webm", "outputs": [{"container": "webm"}]},
         ],
         "target_queue": 2,
         "retries": 4,
