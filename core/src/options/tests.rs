@@ -411,7 +411,7 @@ fn options_that_reach_out_are_refused() {
         ("crf", "1e5"),
         ("b", "-1"),
         ("timecode", "/x"),
-        ("target", "vcd"),
+        ("target", "vcd/x"),
         ("dump", ""),
         ("", ""),
     ] {

@@ -16,11 +16,11 @@ pub struct Names {
 
 /// Replaces the words in `dest_path` and in the paths of `outputs`. What is not text is left for the checks to refuse.
 pub fn expand(body: &mut Value, names: &Names) -> Result<(), SpecError> {
-    let source = body
-        .get("source_path")
-        .and_then(Value::as_str)
-        .unwrap_or("")
-        .to_owned();
+    // Without a source the request is refused for that.
+    let Some(source) = body.get("source_path").and_then(Value::as_str) else {
+        return Ok(());
+    };
+    let source = source.to_owned();
     let external_id = body
         .get("external_id")
         .and_then(Value::as_str)
