@@ -148,7 +148,7 @@ fn build(workspace: &Workspace, dist: &Dist, packages: &[String]) -> Result<Path
     cargo.current_dir(workspace.file(""));
     if dist.debug {
         // Together with everything else, so that dependencies are built the same way as for the tests.
-        cargo.args(["--workspace", "--bins"]);
+        cargo.args(["--workspace", "--bins", "--examples"]);
     } else {
         for package in packages {
             cargo.args(["--package", package]);
