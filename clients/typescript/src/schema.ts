@@ -348,6 +348,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/jobs:bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel, delete or retry all jobs that a filter finds
+         * @description At most 50 in one request; go on with `next_cursor` until there is none.
+         */
+        post: operations["bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/presets": {
         parameters: {
             query?: never;
@@ -423,6 +443,23 @@ export interface paths {
          * @description One that has not ended is canceled.
          */
         delete: operations["delete_probe"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Figures of what the system did lately */
+        get: operations["stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -781,6 +818,64 @@ export interface components {
          */
         BudgetAction: "stop-scaling" | "warn";
         /**
+         * @description What can be done to many jobs.
+         * @enum {string}
+         */
+        BulkAction: "cancel" | "delete" | "retry";
+        /** @description Which jobs are meant. */
+        BulkFilter: {
+            /** @description Only jobs of this batch. */
+            batch_id?: string | null;
+            /**
+             * Format: date-time
+             * @description Only jobs submitted at this time or later.
+             */
+            created_after?: string | null;
+            /**
+             * Format: date-time
+             * @description Only jobs submitted before this time.
+             */
+            created_before?: string | null;
+            /** @description `next_cursor` of the answer before. */
+            cursor?: string | null;
+            /** @description Only jobs with this external id. */
+            external_id?: string | null;
+            /** @description Only jobs of this preset: `name` for each version of it, `name@2` for one. */
+            preset?: string | null;
+            /** @description Only jobs that hold this text. */
+            q?: string | null;
+            state?: components["schemas"]["StateName"] | null;
+            /** @description Only jobs with this tag. */
+            tag?: string | null;
+        };
+        /** @description Why something was not done to a job. */
+        BulkRefusal: {
+            /** @description The stable code. */
+            code: components["schemas"]["Code"];
+            /** @description Why, in words. */
+            detail: string;
+            /** @description The job. */
+            id: components["schemas"]["JobId"];
+        };
+        /** @description A request to do one thing to many jobs. */
+        BulkRequest: {
+            /** @description What. */
+            action: components["schemas"]["BulkAction"];
+            /** @description To which: all that are given must hold. `{}` means every job. */
+            filter: components["schemas"]["BulkFilter"];
+        };
+        /** @description What became of one action on many jobs. */
+        BulkView: {
+            /** @description Those on which it was done, or had been. */
+            done: number;
+            /** @description Jobs of this page that the filter found. */
+            matched: number;
+            /** @description What to pass as `filter.cursor` for the next page; absent on the last. */
+            next_cursor?: string | null;
+            /** @description Those on which it was not. */
+            refused: components["schemas"]["BulkRefusal"][];
+        };
+        /**
          * @description What becomes of captions.
          * @enum {string}
          */
@@ -913,6 +1008,69 @@ export interface components {
              */
             usd_per_hour?: number | null;
         };
+        /** @description Changes of a webhook endpoint. */
+        EndpointChange: {
+            /** @description What it is for. */
+            description?: string | null;
+            /** @description Whether anything is sent to it. */
+            enabled?: boolean | null;
+            /** @description What it is to hear of. */
+            events?: components["schemas"]["EventName"][] | null;
+            /** @description Where. */
+            url?: string | null;
+        };
+        /** @description The name of one webhook endpoint. */
+        EndpointId: string;
+        /** @description A new webhook endpoint. */
+        EndpointRequest: {
+            /** @description What it is for. */
+            description?: string | null;
+            /** @description Whether anything is sent to it; true if nothing is said. */
+            enabled?: boolean | null;
+            /** @description What it is to hear of; all but `job.encoding` and `job.uploading` if nothing is said. */
+            events?: components["schemas"]["EventName"][] | null;
+            /** @description Where: a web address. Its query may hold a token and is kept sealed. */
+            url: string;
+        };
+        /** @description A webhook endpoint as its owner sees it. */
+        EndpointView: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description What it is for. */
+            description: string;
+            /**
+             * Format: date-time
+             * @description Since when nothing is sent to it.
+             */
+            disabled_at?: string | null;
+            /** @description Why nothing is sent to it. */
+            disabled_reason?: string | null;
+            /** @description Whether anything is sent to it. */
+            enabled: boolean;
+            /** @description What it hears of. */
+            events: components["schemas"]["EventName"][];
+            /** @description Its name. */
+            id: components["schemas"]["EndpointId"];
+            /** @description Always `webhook_endpoint`. */
+            object: string;
+            /**
+             * Format: date-time
+             * @description Until when deliveries carry the signature of the old secret too, after a rotation.
+             */
+            old_secret_until?: string | null;
+            /** @description What its deliveries are signed with. Told once, when it is made. */
+            secret?: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+            /** @description Where, without the secret part. */
+            url: string;
+        };
         /** @description What a job would cost. */
         Estimate: {
             /** @description What it was reckoned from, in words. */
@@ -963,6 +1121,11 @@ export interface components {
             thumbnails?: components["schemas"]["ThumbnailsRequest"] | null;
             watermark?: components["schemas"]["WatermarkRequest"] | null;
         };
+        /**
+         * @description What became of a job, as receivers are told.
+         * @enum {string}
+         */
+        EventName: "job.created" | "job.started" | "job.retrying" | "job.encoding" | "job.uploading" | "job.finished" | "job.failed" | "job.canceled" | "job.abandoned";
         /** @description An entry that failed. */
         FailureView: {
             /** @description The stable code. */
@@ -1147,6 +1310,11 @@ export interface components {
              * @example web-mp4-720p
              */
             preset?: string;
+            /**
+             * Format: int32
+             * @description How urgent the job is: below zero, it waits until no other does. 0 unless it is given.
+             */
+            priority?: number | null;
             score?: components["schemas"]["Metric"] | null;
             /**
              * @description Where the media comes from: `s3://bucket/key`, `https://…`, and in local mode `file:///path` and paths below the served folders.
@@ -1205,6 +1373,11 @@ export interface components {
             owner?: components["schemas"]["KeyId"] | null;
             /** @description The preset, if one was named. */
             preset?: string | null;
+            /**
+             * Format: int32
+             * @description How urgent it is; below zero, it waits until no other job does.
+             */
+            priority?: number;
             progress?: components["schemas"]["Progress"] | null;
             /** @description What ran. */
             resolved: components["schemas"]["Resolved"];
@@ -1310,6 +1483,8 @@ export interface components {
              * @description Its size, all files together.
              */
             bytes: number;
+            /** @description What its bytes amount to, as `sha256:` and 64 hexadecimal digits. Only a single file has one. */
+            checksum?: string | null;
             /** @description The address of the DASH manifest, where `url` is that of a playlist. */
             dash_url?: string | null;
             /**
@@ -1490,6 +1665,50 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
+        Page_EndpointView: {
+            /** @description The entries, newest first. */
+            data: {
+                /**
+                 * Format: date-time
+                 * @description When it was made.
+                 */
+                created_at: string;
+                /** @description What it is for. */
+                description: string;
+                /**
+                 * Format: date-time
+                 * @description Since when nothing is sent to it.
+                 */
+                disabled_at?: string | null;
+                /** @description Why nothing is sent to it. */
+                disabled_reason?: string | null;
+                /** @description Whether anything is sent to it. */
+                enabled: boolean;
+                /** @description What it hears of. */
+                events: components["schemas"]["EventName"][];
+                /** @description Its name. */
+                id: components["schemas"]["EndpointId"];
+                /** @description Always `webhook_endpoint`. */
+                object: string;
+                /**
+                 * Format: date-time
+                 * @description Until when deliveries carry the signature of the old secret too, after a rotation.
+                 */
+                old_secret_until?: string | null;
+                /** @description What its deliveries are signed with. Told once, when it is made. */
+                secret?: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last changed.
+                 */
+                updated_at: string;
+                /** @description Where, without the secret part. */
+                url: string;
+            }[];
+            /** @description What to pass as `cursor` for the next page; absent on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
         Page_JobView: {
             /** @description The entries, newest first. */
             data: {
@@ -1532,6 +1751,11 @@ export interface components {
                 owner?: components["schemas"]["KeyId"] | null;
                 /** @description The preset, if one was named. */
                 preset?: string | null;
+                /**
+                 * Format: int32
+                 * @description How urgent it is; below zero, it waits until no other job does.
+                 */
+                priority?: number;
                 progress?: components["schemas"]["Progress"] | null;
                 /** @description What ran. */
                 resolved: components["schemas"]["Resolved"];
@@ -1674,6 +1898,11 @@ export interface components {
              * @example web-mp4-720p
              */
             preset?: string;
+            /**
+             * Format: int32
+             * @description How urgent the job is: below zero, it waits until no other does. 0 unless it is given.
+             */
+            priority?: number | null;
             score?: components["schemas"]["Metric"] | null;
             /**
              * @description Where the media comes from: `s3://bucket/key`, `https://…`, and in local mode `file:///path` and paths below the served folders.
@@ -1907,6 +2136,10 @@ export interface components {
              */
             height: number;
         };
+        /** @description A notification of no job, to try an endpoint out. */
+        Sample: {
+            owner?: components["schemas"]["KeyId"] | null;
+        };
         /** @description What was found in a source. */
         SourceView: {
             /**
@@ -1958,6 +2191,63 @@ export interface components {
          * @enum {string}
          */
         StateName: "PENDING" | "DOWNLOADING" | "ENCODING" | "UPLOADING" | "FINISHED" | "ERROR" | "ABANDONED" | "CANCELED";
+        /** @description Figures of the jobs that were submitted within a window, and of what waits and runs now. */
+        StatsView: {
+            /** @description Jobs that were canceled. */
+            canceled: number;
+            /** @description Whether all jobs of the window were counted; if there are very many, the newest are. */
+            complete: boolean;
+            /**
+             * Format: double
+             * @description Hours that FFmpeg ran.
+             */
+            encode_hours: number;
+            /** @description Jobs that failed, or were given up. */
+            failed: number;
+            /** @description Of those: jobs that are done. */
+            finished: number;
+            /**
+             * Format: double
+             * @description Jobs done in an hour, on the whole.
+             */
+            finished_per_hour: number;
+            /**
+             * Format: double
+             * @description Seconds for which the oldest waiting job has waited since it was submitted.
+             */
+            oldest_waiting_seconds?: number | null;
+            /** @description Jobs that are worked on now. */
+            running: number;
+            /**
+             * Format: double
+             * @description Hours of media in the sources of jobs that are done.
+             */
+            source_hours: number;
+            /** @description Jobs that were submitted. */
+            submitted: number;
+            /**
+             * Format: double
+             * @description US dollars; absent if a price is not known.
+             */
+            usd?: number | null;
+            /**
+             * Format: double
+             * @description Seconds from submission to the first claim: half of those that were claimed waited no longer.
+             */
+            wait_p50_seconds?: number | null;
+            /**
+             * Format: double
+             * @description The same of 95 in 100.
+             */
+            wait_p95_seconds?: number | null;
+            /** @description Jobs that wait now, whenever they were submitted. */
+            waiting: number;
+            /**
+             * Format: int64
+             * @description Seconds that the window reaches back.
+             */
+            window_seconds: number;
+        };
         /** @description What S3 is told of the outputs. */
         StorageRequest: {
             /** @description A canned ACL such as `public-read`, of a bucket that takes ACLs. */
@@ -2044,6 +2334,10 @@ export interface components {
          * @enum {string}
          */
         StreamKind: "video" | "cover" | "audio" | "other";
+        /** @description Which event to send as a sample. */
+        TestRequest: {
+            event?: components["schemas"]["EventName"] | null;
+        };
         /** @description Still pictures. Give one of `poster_at` and `interval`, or both. */
         ThumbnailsRequest: {
             /**
@@ -2233,126 +2527,6 @@ export interface components {
              * @description Its width in percent of the pictures': 15 unless it is given.
              */
             width_percent?: number | null;
-        };
-        /** @description Changes of a webhook endpoint. */
-        EndpointChange: {
-            /** @description What it is for. */
-            description?: string | null;
-            /** @description Whether anything is sent to it. */
-            enabled?: boolean | null;
-            /** @description What it is to hear of. */
-            events?: components["schemas"]["EventName"][] | null;
-            /** @description Where. */
-            url?: string | null;
-        };
-        /** @description The name of one webhook endpoint. */
-        EndpointId: string;
-        /** @description A new webhook endpoint. */
-        EndpointRequest: {
-            /** @description What it is for. */
-            description?: string | null;
-            /** @description Whether anything is sent to it; true if nothing is said. */
-            enabled?: boolean | null;
-            /** @description What it is to hear of; all but `job.encoding` and `job.uploading` if nothing is said. */
-            events?: components["schemas"]["EventName"][] | null;
-            /** @description Where: a web address. Its query may hold a token and is kept sealed. */
-            url: string;
-        };
-        /** @description A webhook endpoint as its owner sees it. */
-        EndpointView: {
-            /**
-             * Format: date-time
-             * @description When it was made.
-             */
-            created_at: string;
-            /** @description What it is for. */
-            description: string;
-            /**
-             * Format: date-time
-             * @description Since when nothing is sent to it.
-             */
-            disabled_at?: string | null;
-            /** @description Why nothing is sent to it. */
-            disabled_reason?: string | null;
-            /** @description Whether anything is sent to it. */
-            enabled: boolean;
-            /** @description What it hears of. */
-            events: components["schemas"]["EventName"][];
-            /** @description Its name. */
-            id: components["schemas"]["EndpointId"];
-            /** @description Always `webhook_endpoint`. */
-            object: string;
-            /**
-             * Format: date-time
-             * @description Until when deliveries carry the signature of the old secret too, after a rotation.
-             */
-            old_secret_until?: string | null;
-            /** @description What its deliveries are signed with. Told once, when it is made. */
-            secret?: string;
-            /**
-             * Format: date-time
-             * @description When it was last changed.
-             */
-            updated_at: string;
-            /** @description Where, without the secret part. */
-            url: string;
-        };
-        /**
-         * @description What became of a job, as receivers are told.
-         * @enum {string}
-         */
-        EventName: "job.created" | "job.started" | "job.retrying" | "job.encoding" | "job.uploading" | "job.finished" | "job.failed" | "job.canceled" | "job.abandoned";
-        /** @description One page of a list. */
-        Page_EndpointView: {
-            /** @description The entries, newest first. */
-            data: {
-                /**
-                 * Format: date-time
-                 * @description When it was made.
-                 */
-                created_at: string;
-                /** @description What it is for. */
-                description: string;
-                /**
-                 * Format: date-time
-                 * @description Since when nothing is sent to it.
-                 */
-                disabled_at?: string | null;
-                /** @description Why nothing is sent to it. */
-                disabled_reason?: string | null;
-                /** @description Whether anything is sent to it. */
-                enabled: boolean;
-                /** @description What it hears of. */
-                events: components["schemas"]["EventName"][];
-                /** @description Its name. */
-                id: components["schemas"]["EndpointId"];
-                /** @description Always `webhook_endpoint`. */
-                object: string;
-                /**
-                 * Format: date-time
-                 * @description Until when deliveries carry the signature of the old secret too, after a rotation.
-                 */
-                old_secret_until?: string | null;
-                /** @description What its deliveries are signed with. Told once, when it is made. */
-                secret?: string;
-                /**
-                 * Format: date-time
-                 * @description When it was last changed.
-                 */
-                updated_at: string;
-                /** @description Where, without the secret part. */
-                url: string;
-            }[];
-            /** @description What to pass as `cursor` for the next page; absent on the last. */
-            next_cursor?: string | null;
-        };
-        /** @description A notification of no job, to try an endpoint out. */
-        Sample: {
-            owner?: components["schemas"]["KeyId"] | null;
-        };
-        /** @description Which event to send as a sample. */
-        TestRequest: {
-            event?: components["schemas"]["EventName"] | null;
         };
     };
     responses: never;
@@ -2910,6 +3084,15 @@ export interface operations {
                 created_after?: string;
                 /** @description Only jobs submitted before this time. */
                 created_before?: string;
+                /**
+                 * @description Only jobs of this preset: `name` for each version of it, `name@2` for one. Of this and the next two, a request looks at 2,000
+                 *     records at most: a page may hold fewer jobs than its limit, and the next one more.
+                 */
+                preset?: string;
+                /** @description Only jobs with this tag. */
+                tag?: string;
+                /** @description Only jobs that hold this text, whatever its case: in id, addresses without secrets, external id, tags, metadata or error. */
+                q?: string;
                 /** @description At most so many. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -3313,6 +3496,48 @@ export interface operations {
             };
         };
     };
+    bulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            /** @description What was done, and what was not. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkView"];
+                };
+            };
+            /** @description The request was refused; `code` says why, `errors` names the field, `hint` says what to do. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system could not answer. With `retryable`, the same request may succeed later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     presets: {
         parameters: {
             query?: never;
@@ -3589,6 +3814,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The request was refused; `code` says why, `errors` names the field, `hint` says what to do. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system could not answer. With `retryable`, the same request may succeed later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stats: {
+        parameters: {
+            query?: {
+                /** @description How far back, from `1m` to `2160h`: `24h` unless it is given. */
+                window?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figures. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatsView"];
+                };
             };
             /** @description The request was refused; `code` says why, `errors` names the field, `hint` says what to do. */
             "4XX": {

@@ -184,7 +184,7 @@ fn only_scale_launches_and_only_prune_ends_instances() {
 fn buckets_and_queues_refuse_what_is_not_encrypted_on_its_way() {
     for (kind, key, count) in [
         ("AWS::S3::BucketPolicy", "aws:SecureTransport", 2),
-        ("AWS::SQS::QueuePolicy", "aws:SecureTransport", 2),
+        ("AWS::SQS::QueuePolicy", "aws:SecureTransport", 3),
     ] {
         let policies = resources(kind);
         assert_eq!(policies.len(), count, "{kind}");
