@@ -57,11 +57,12 @@ fn quoted(word: &str) -> String {
 fn entry(preset: &Preset) -> String {
     let (name, version) = (preset.name, preset.version);
     let outputs = preset.outputs();
-    let packaged = outputs.iter().any(|output| output.container.packaged());
-    let dest = if packaged {
-        "s3://out-bucket/film/"
-    } else {
-        "s3://out-bucket/film.mp4"
+    let dest = match &outputs[..] {
+        [output] if !output.container.packaged() => {
+            format!("s3://out-bucket/film.{}", output.container.extension())
+        }
+        [] => "s3://out-bucket/film.mp4".to_owned(),
+        _ => "s3://out-bucket/film/".to_owned(),
     };
     let body = json!({"source_path": "s3://in-bucket/film.mov", "dest_path": dest, "preset": name});
     let spec = parse_v1(&body, &SpecRules::default()).unwrap().spec;

@@ -16,8 +16,10 @@ use crate::harness::{bins, decodes, make_clip, output_of};
 const EXPOSURE_LIMIT: f64 = 2.0;
 
 /// Plays the daemon: encodes one clip with the real pipeline and sandbox, and ends as one that is idle does.
+/// Without the stack's name, which would have `nommer` look at that.
 const ENCODES_ONCE: &str = r#"#!/bin/sh
 set -eu
+unset NOMMER_STACK
 id -u >/var/lib/nommer/user
 echo "$NOMMER_FFMPEG__EXTRA_OPTIONS" >/var/lib/nommer/options
 /opt/shared/nommer --data-dir /var/lib/nommer/data doctor >/var/lib/nommer/doctor 2>&1 || true
