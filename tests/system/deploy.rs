@@ -148,7 +148,7 @@ async fn a_job_outlives_its_encoder() {
     let stack = Deployment::new(&[]).await;
     let folder = tempfile::tempdir().unwrap();
     let clip = folder.path().join("in.mp4");
-    make_clip(&clip, 60, "640x360");
+    make_clip(&clip, 30, "640x360");
     let source = stack.upload("in.mp4", &clip).await;
     let mut body = legacy_job(&source, &stack.media("out.mp4"), "");
     body["notify_url"] = Value::Null;
