@@ -48,7 +48,7 @@ const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A run of scale or prune reads all unfinished jobs. It is followed by a rest of so many times its length, so that a backlog of many
 /// thousands leaves the machine to those who submit and encode.
-const REST: u32 = 10;
+const REST: u32 = 20;
 
 /// Longest rest.
 const REST_AT_MOST: Duration = Duration::from_secs(30);

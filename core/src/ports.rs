@@ -20,6 +20,7 @@ pub use table::{
 use crate::{
     commit::Table,
     id::{InstanceId, JobId},
+    job::Job,
     lane::Lane,
     notify::{BusEvent, Message},
     sealed::SealedText,
@@ -237,6 +238,24 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Where callers bring media to, if there is such a place.
     fn uploads(&self) -> Option<&Self::Uploads>;
+
+    /// Records a new job and puts its hint into its queue: in one write where both are in one place. A hint that could not be sent is
+    /// told beside what became of the job: prune sends it again.
+    fn record(
+        &self,
+        job: &Job,
+        key: Option<&IdempotencyKey>,
+    ) -> impl Future<Output = Result<(Created, Option<StoreError>), StoreError>> + Send {
+        async move {
+            let created = self.store().create(job, key).await?;
+            if created != Created::New {
+                return Ok((created, None));
+            }
+            let queue = self.job_queue(job.spec.lane());
+            let sent = queue.send(&job.id, Duration::ZERO).await;
+            Ok((created, sent.err()))
+        }
+    }
 
     /// What changes jobs.
     fn table(&self) -> Table<'_, Self::Store, Self::Queue> {

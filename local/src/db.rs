@@ -128,6 +128,20 @@ impl Db {
         answered.await.map_err(|_closed| stopped())?
     }
 
+    /// Runs a read of a few rows, here and now: handing it to another thread would take longer than it does.
+    pub(crate) fn look<T>(
+        &self,
+        what: &'static str,
+        read: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let found = self.readers.take().and_then(|connection| {
+            let result = read(&connection);
+            self.readers.put_back(connection);
+            result
+        });
+        found.map_err(|fault| fault.into_store_error(what))
+    }
+
     /// Runs a read on what is on disk now.
     pub(crate) async fn read<T: Send + 'static>(
         &self,

@@ -21,7 +21,12 @@ use std::{
 };
 
 use nix::fcntl::{Flock, FlockArg};
-use nommer_core::{lane::Lane, notify::SigningSecret, ports::Backend};
+use nommer_core::{
+    job::Job,
+    lane::Lane,
+    notify::SigningSecret,
+    ports::{Backend, Created, IdempotencyKey, StoreError},
+};
 
 pub use fleet::{ProcessFleet, launched_as};
 pub use queue::LocalQueue;
@@ -185,6 +190,17 @@ impl Backend for Local {
             Lane::Default => &self.job_queue,
             Lane::Bulk => &self.bulk_queue,
         }
+    }
+
+    /// One transaction for both: half the waits for the disk.
+    async fn record(
+        &self,
+        job: &Job,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<(Created, Option<StoreError>), StoreError> {
+        let queue = self.job_queue(job.spec.lane());
+        let created = self.store.create_in(job, key, Some(queue.name())).await?;
+        Ok((created, None))
     }
 
     fn state_queue(&self) -> &LocalQueue {

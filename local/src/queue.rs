@@ -29,14 +29,16 @@ impl LocalQueue {
         Self { db, name }
     }
 
+    /// Its name, of those that one database holds.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
     async fn take(&self, limit: u32, hidden: Duration) -> Result<Vec<Delivery>, StoreError> {
         let name = self.name;
-        let seen = self
-            .db
-            .read("look into a queue", move |connection| {
-                any_visible(connection, name)
-            })
-            .await?;
+        let seen = self.db.look("look into a queue", |connection| {
+            any_visible(connection, name)
+        })?;
         if !seen {
             return Ok(Vec::new());
         }
@@ -46,6 +48,20 @@ impl LocalQueue {
             })
             .await
     }
+}
+
+/// Puts a hint in, visible from then on.
+pub(crate) fn insert(
+    connection: &Connection,
+    queue: &str,
+    job_id: &str,
+    visible_at: Timestamp,
+) -> Result<(), Fault> {
+    let sql = "INSERT INTO messages (queue, job_id, visible_at) VALUES (?1, ?2, ?3)";
+    connection
+        .prepare_cached(sql)?
+        .execute(params![queue, job_id, visible_at.as_millisecond()])?;
+    Ok(())
 }
 
 /// The number of a message and of its receipt: an old receipt is no good once the message was received again.
@@ -107,12 +123,7 @@ impl JobQueue for LocalQueue {
         let (id, queue) = (id.to_string(), self.name);
         self.db
             .write("send a message", move |connection| {
-                let sql = "INSERT INTO messages (queue, job_id, visible_at) VALUES (?1, ?2, ?3)";
-                let visible_at = later(Timestamp::now(), delay).as_millisecond();
-                connection
-                    .prepare_cached(sql)?
-                    .execute(params![queue, id, visible_at])?;
-                Ok(())
+                insert(connection, queue, &id, later(Timestamp::now(), delay))
             })
             .await
     }

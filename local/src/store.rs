@@ -17,7 +17,10 @@ use nommer_core::{
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::db::{Db, Fault};
+use crate::{
+    db::{Db, Fault},
+    queue,
+};
 
 /// The table of one data folder.
 #[derive(Clone, Debug)]
@@ -28,6 +31,27 @@ pub struct LocalStore {
 impl LocalStore {
     pub(crate) fn new(db: Db) -> Self {
         Self { db }
+    }
+}
+
+impl LocalStore {
+    /// Records a new job, and its hint in this queue if it is one.
+    pub(crate) async fn create_in(
+        &self,
+        job: &Job,
+        key: Option<&IdempotencyKey>,
+        queue: Option<&'static str>,
+    ) -> Result<Created, StoreError> {
+        let (job, key) = (job.clone(), key.cloned());
+        self.db
+            .write("record a job", move |connection| {
+                let created = create(connection, &job, key.as_ref())?;
+                if let (Created::New, Some(queue)) = (&created, queue) {
+                    queue::insert(connection, queue, job.id.as_str(), Timestamp::now())?;
+                }
+                Ok(created)
+            })
+            .await
     }
 }
 
@@ -51,12 +75,7 @@ fn one_row(changed: usize) -> Result<(), Fault> {
 
 impl JobStore for LocalStore {
     async fn create(&self, job: &Job, key: Option<&IdempotencyKey>) -> Result<Created, StoreError> {
-        let (job, key) = (job.clone(), key.cloned());
-        self.db
-            .write("record a job", move |connection| {
-                create(connection, &job, key.as_ref())
-            })
-            .await
+        self.create_in(job, key, None).await
     }
 
     async fn get(&self, id: &JobId) -> Result<Option<(Job, Version)>, StoreError> {
@@ -204,7 +223,8 @@ fn create(
 fn remember_key(connection: &Connection, key: &IdempotencyKey, id: &str) -> Result<(), Fault> {
     let sql = "INSERT OR REPLACE INTO idempotency_keys (key, body_hash, job_id, expires_at) VALUES (?1, ?2, ?3, ?4)";
     let until = key.expires_at.as_millisecond();
-    connection.execute(sql, params![key.key, key.body_hash, id, until])?;
+    let mut insert = connection.prepare_cached(sql)?;
+    insert.execute(params![key.key, key.body_hash, id, until])?;
     Ok(())
 }
 

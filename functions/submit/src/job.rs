@@ -77,7 +77,7 @@ pub async fn accept<B: Backend, W: ScaleSignal>(
         ..key
     });
     let store = submit.backend.store();
-    let created = match store.create(&job, key.as_ref()).await {
+    let (created, unsent) = match submit.backend.record(&job, key.as_ref()).await {
         // An id that is made of what it stands for comes again with it.
         Err(StoreError::Conflict) if matches!(store.get(&job.id).await, Ok(Some(_))) => {
             return Ok(Accepted::Replayed(job.id));
@@ -109,8 +109,7 @@ pub async fn accept<B: Backend, W: ScaleSignal>(
     if !Notification::of_new(&job).is_empty() {
         tell(submit, &job.id).await;
     }
-    let queue = submit.backend.job_queue(job.spec.lane());
-    if let Err(error) = queue.send(&job.id, Duration::ZERO).await {
+    if let Some(error) = unsent {
         tracing::warn!(job.id = %job.id, error = ?error, "a job was recorded but not queued yet");
     }
     if let Err(error) = submit.signal.wake().await {

@@ -19,14 +19,12 @@ impl EndpointStore for LocalStore {
         &self,
         owner: Option<&KeyId>,
     ) -> Result<(Vec<WebhookEndpoint>, Version), StoreError> {
-        let owner = row_of(owner);
-        self.db
-            .read("read webhook endpoints", move |connection| {
-                let sql = "SELECT record, version FROM endpoints WHERE owner = ?1";
-                let found = versioned(connection, sql, [owner])?.pop();
-                Ok(found.unwrap_or_default())
-            })
-            .await
+        // Asked by every submit.
+        self.db.look("read webhook endpoints", |connection| {
+            let sql = "SELECT record, version FROM endpoints WHERE owner = ?1";
+            let found = versioned(connection, sql, [row_of(owner)])?.pop();
+            Ok(found.unwrap_or_default())
+        })
     }
 
     async fn put_endpoints(
