@@ -39,6 +39,9 @@ pub const MAX_MOOV_BYTES: u64 = 256 << 20;
 /// it also stands for five thousand tracks.
 pub const MAX_BOXES: usize = 1 << 17;
 
+/// Bytes of a block of most file systems: the room of an aligned relocation to a folder of this machine.
+pub const FILE_BLOCK: u16 = 4_096;
+
 /// Read access to a file by position. The caller implements it, since this crate does no IO.
 pub trait ReadAt {
     /// Length of the file in bytes. It must not change while a plan is made or read.
@@ -155,11 +158,21 @@ pub enum MoovError {
 ///
 /// Reads the headers of the boxes on the top level and in file-level metadata, and the `moov`.
 pub fn plan_relocation<R: ReadAt + ?Sized>(file: &R) -> Result<Relocation, MoovError> {
+    plan_aligned_relocation(file, 1)
+}
+
+/// As [`plan_relocation`], and the media data moves by a multiple of `block` bytes, so that a file system can make the room without
+/// writing the media again. What the `moov` leaves of the room is a `free` box behind it, of at most `block` + 7 bytes.
+pub fn plan_aligned_relocation<R: ReadAt + ?Sized>(
+    file: &R,
+    block: u16,
+) -> Result<Relocation, MoovError> {
     let mut budget = Budget::default();
-    let to_do = match layout::scan(file, &mut budget)? {
+    let mut to_do = match layout::scan(file, &mut budget)? {
         Layout::Settled(reason) => return Ok(Relocation::Unneeded(reason)),
         Layout::MoovLate(to_do) => to_do,
     };
+    to_do.block = u64::from(block.max(1));
     let moov = Loaded::read(file, to_do.moov)?;
     let Some(index) = tables::find(&moov, &mut budget)? else {
         return Ok(Relocation::Unneeded(Reason::Fragmented));

@@ -10,7 +10,7 @@ use nommer_core::{
     error::{Code, JobError},
     extras::CaptionMode,
     job::Output,
-    moov::Segment,
+    moov::{Segment, output_size},
     output::{Container, THUMBNAIL_FOLDER, THUMBNAILS},
     plan::{DASH_MANIFEST, HLS_MANIFEST, Product, ProductKind, Sheets},
     ports::ObjectAttributes,
@@ -72,7 +72,7 @@ impl Look<'_> {
     async fn file(&self, name: &str, relocate: bool, place: MediaUri) -> Result<Made, JobError> {
         let (tools, file) = (self.tools, self.work.file(name));
         let output = steps::look_at_file(tools, self.work, name, self.cancel).await?;
-        let segments = steps::relocate(file.clone(), relocate).await?;
+        let segments = steps::relocate(file.clone(), relocate, &place).await?;
         let checksum = checksum::of(&file, &segments).await.map_err(|error| {
             let message = format!("the output could not be read again: {error}");
             JobError::new(Code::EncoderFailed, message)
@@ -80,6 +80,7 @@ impl Look<'_> {
         Ok(Made {
             output: Output {
                 url: place.redacted(),
+                bytes: output_size(&segments),
                 checksum: Some(checksum),
                 ..output
             },
@@ -236,7 +237,7 @@ async fn parts_of(
         let file = folder.join(name);
         parts.push(MadeFile {
             destination: place.join(under),
-            segments: steps::relocate(file.clone(), false).await?,
+            segments: steps::relocate(file.clone(), false, place).await?,
             attributes: ObjectAttributes::NONE,
             file,
         });

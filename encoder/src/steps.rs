@@ -10,10 +10,11 @@ use std::{
 use nommer_core::{
     error::{Code, JobError},
     job::Output,
-    moov::{MoovError, ReadAt, Relocation, Segment, plan_relocation},
+    moov::{FILE_BLOCK, MoovError, ReadAt, Relocation, Segment, plan_aligned_relocation},
     plan::SOURCE_FILE,
     probe::{Probe, probe_args},
     sniff::{SNIFF_BYTES, sniff as sniff_bytes},
+    uri::MediaUri,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -155,15 +156,21 @@ pub(crate) async fn look_at_package(
     Ok(output)
 }
 
-/// The pieces of a file in the order in which they are delivered.
-pub(crate) async fn relocate(file: PathBuf, wanted: bool) -> Result<Vec<Segment>, JobError> {
-    let planning = tokio::task::spawn_blocking(move || relocation(&file, wanted));
+/// The pieces of a file in the order in which they are delivered. To a folder of this machine, the media moves by whole blocks, so that
+/// it need not be written again.
+pub(crate) async fn relocate(
+    file: PathBuf,
+    wanted: bool,
+    to: &MediaUri,
+) -> Result<Vec<Segment>, JobError> {
+    let block = if to.path().is_some() { FILE_BLOCK } else { 1 };
+    let planning = tokio::task::spawn_blocking(move || relocation(&file, wanted, block));
     planning.await.map_err(|panicked| {
         JobError::new(Code::Internal, format!("move the moov atom: {panicked}"))
     })?
 }
 
-fn relocation(file: &Path, wanted: bool) -> Result<Vec<Segment>, JobError> {
+fn relocation(file: &Path, wanted: bool, block: u16) -> Result<Vec<Segment>, JobError> {
     let failed = io_error("read the output");
     let file = OpenFile::open(file).map_err(&failed)?;
     let as_it_is = || {
@@ -175,7 +182,7 @@ fn relocation(file: &Path, wanted: bool) -> Result<Vec<Segment>, JobError> {
     if !wanted {
         return Ok(as_it_is());
     }
-    match plan_relocation(&file) {
+    match plan_aligned_relocation(&file, block) {
         Ok(Relocation::Plan(segments)) => Ok(segments),
         // Other containers have no moov atom. The plan says so in a warning.
         Ok(Relocation::Unneeded(_)) | Err(MoovError::NotIsoMedia) => Ok(as_it_is()),

@@ -1,7 +1,9 @@
 //! Folders as storage. Files are read and written below the allowed folders only, wherever links may point.
 //!
-//! An output is written beside its destination under a hidden name and renamed when it is whole. The hidden file is locked for as
+//! An output is written beside its destination under a hidden name, or moved there where that will do, and renamed when it is whole. The hidden file is locked for as
 //! long as its writer lives, so that what a killed writer left behind is known and removed by the next one.
+
+mod in_place;
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -256,16 +258,16 @@ fn stage(destination: PathBuf, from: &Path, segments: &[Segment]) -> io::Result<
     sweep(folder);
     let (part, lock) = new_part(folder)?;
     // From here on the part is removed if anything fails.
-    let staged = StagedFile {
+    let mut staged = StagedFile {
         part,
         destination,
         lock,
     };
-    // The output comes out of the sandbox: a link in its place would publish what lies outside.
-    let mut source = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlag::O_NOFOLLOW.bits())
-        .open(from)?;
+    if let Some(lock) = in_place::take(from, segments, &staged)? {
+        staged.lock = lock;
+        return Ok(staged);
+    }
+    let mut source = no_link(OpenOptions::new().read(true)).open(from)?;
     let mut out: &File = &staged.lock;
     for segment in segments {
         match segment {
@@ -281,6 +283,11 @@ fn stage(destination: PathBuf, from: &Path, segments: &[Segment]) -> io::Result<
     }
     out.sync_all()?;
     Ok(staged)
+}
+
+/// Outputs come out of the sandbox: a link in the place of one would publish what lies outside.
+fn no_link(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.custom_flags(OFlag::O_NOFOLLOW.bits())
 }
 
 /// A new part that is locked. Somebody who sweeps may find it in the moment before that, and take it for a dead one's.

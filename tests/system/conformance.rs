@@ -216,6 +216,7 @@ macro_rules! media_conformance {
                 ranges_are_of_one_version
                 an_output_is_invisible_until_it_is_committed
                 segments_are_joined_in_order
+                a_block_is_put_behind_the_beginning
                 a_new_output_does_not_replace_what_came_before_it
                 an_output_does_not_replace_what_changed_meanwhile
                 an_output_replaces_what_is_as_it_was

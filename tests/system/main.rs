@@ -49,3 +49,4 @@ mod streaming;
 mod uploads;
 mod watch;
 mod webhooks;
+mod written;

@@ -1,6 +1,6 @@
 //! Media in S3 that takes more than one request: fetched in ranges, uploaded in parts. The bucket is the emulator's.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf};
 
 use aws_sdk_s3::{Client, primitives::ByteStream};
 use nommer_aws::{S3Options, S3Storage};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     emulator,
-    harness::{nommer, output_of},
+    written::{assert_written_once, encode, noisy_clip, written_by},
 };
 
 /// Of one object: a first answer and a range; two parts.
@@ -181,22 +181,11 @@ async fn a_bucket_that_does_not_exist_is_named() {
     );
 }
 
-/// What a shell's children wrote to disks, once it has waited for them (`write_bytes` in proc(5)); nothing where there are no disks.
-fn written(printed: &str) -> u64 {
-    let count = printed
-        .lines()
-        .find_map(|line| line.strip_prefix("write_bytes: "));
-    count.expect("Linux counts them").parse().unwrap()
-}
-
 #[tokio::test]
 async fn an_encode_writes_its_output_to_the_disk_once_and_nothing_else() {
     let bucket = Bucket::new().await;
     let source = bucket.work.path().join("in.mp4");
-    let mut ffmpeg = Command::new("ffmpeg");
-    let words = "-v error -y -f lavfi -i testsrc2=size=640x360:rate=25:duration=10 -f lavfi -i sine=duration=10 -vf noise=alls=60:allf=t \
-        -c:v libx264 -preset ultrafast -b:v 16M -c:a aac";
-    output_of(ffmpeg.args(words.split_whitespace()).arg(&source));
+    noisy_clip(&source);
     let put = bucket
         .client
         .put_object()
@@ -204,30 +193,14 @@ async fn an_encode_writes_its_output_to_the_disk_once_and_nothing_else() {
         .key("in.mp4");
     let body = ByteStream::from(fs::read(&source).unwrap());
     put.body(body).send().await.unwrap();
-    let job = bucket.work.path().join("job.json");
-    let outputs = r#"{"outputs": [{"video": {"speed": "ultrafast", "crf": 30}}]}"#;
-    fs::write(&job, outputs).unwrap();
-    let script = "\"$@\" >&2; cat /proc/$$/io";
-    let mut command = Command::new("sh");
-    command.args(["-c", script, "sh"]).arg(nommer());
-    command
-        .arg("--data-dir")
-        .arg(bucket.work.path().join("data"));
-    command.args(["encode", &format!("s3://{}/in.mp4", bucket.name)]);
-    command
-        .args([&format!("s3://{}/out.mp4", bucket.name), "--file"])
-        .arg(job);
+    let [from, to] = ["in", "out"].map(|name| format!("s3://{}/{name}.mp4", bucket.name));
+    let mut command = encode(bucket.work.path(), &from, &to);
     command
         .env("AWS_ENDPOINT_URL", emulator::ministack().url())
         .env("AWS_REGION", emulator::REGION)
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test");
-    let printed = tokio::task::spawn_blocking(move || output_of(&mut command)).await;
+    let written = tokio::task::spawn_blocking(move || written_by(&mut command)).await;
     let output = bucket.get("out.mp4").await.expect("an output").len() as u64;
-    assert!(output > 3 << 20, "{output} bytes");
-    let written = written(&printed.unwrap());
-    assert!(
-        written * 100 <= output * 105,
-        "{written} bytes written for an output of {output}"
-    );
+    assert_written_once(written.unwrap(), output);
 }

@@ -35,6 +35,8 @@ pub(super) struct Move {
     pub(super) metadata: Vec<BoxAt>,
     /// Length of the file.
     pub(super) file_size: u64,
+    /// The room that is made for the `moov` is a multiple of this.
+    pub(super) block: u64,
 }
 
 /// Reads the headers of the top-level boxes until they settle what to do.
@@ -113,6 +115,7 @@ impl Seen {
             moov,
             metadata: self.metadata,
             file_size,
+            block: 1,
         }))
     }
 }

@@ -9,6 +9,9 @@ use super::boxes::Loaded;
 use super::layout::Move;
 use super::tables::{Index, OffsetTable};
 
+/// Bytes of a box that is nothing but its size and its type.
+const FREE_HEADER: u64 = 8;
+
 impl Move {
     /// Where the byte at `old` comes to stand if the `moov` grows by `growth`, or `None` if there
     /// is no such byte.
@@ -17,17 +20,27 @@ impl Move {
     /// empty chunk may point there.
     fn follow(&self, old: u64, growth: &Growth) -> Option<u64> {
         let moov = &self.moov;
-        let moov_size = moov.end - moov.start + growth.total();
+        let room = self.room(growth);
         if old < self.insert_at {
             Some(old)
         } else if old <= moov.start {
-            Some(old + moov_size)
+            Some(old + room)
         } else if old < moov.end {
             Some(old - moov.start + self.insert_at + growth.before(old))
         } else if old <= self.file_size {
-            Some(old + growth.total())
+            Some(old - (moov.end - moov.start) + room)
         } else {
             None
+        }
+    }
+
+    /// Bytes that are made room for: the `moov`, and a `free` box if that does not fill whole blocks.
+    fn room(&self, growth: &Growth) -> u64 {
+        let size = self.moov.end - self.moov.start + growth.total();
+        if size.is_multiple_of(self.block) {
+            size
+        } else {
+            (size + FREE_HEADER).next_multiple_of(self.block)
         }
     }
 }
@@ -86,7 +99,19 @@ pub(super) fn rewrite(moov: &Loaded, index: &Index, to: &Move) -> Result<Vec<u8>
     }
     new.extend_from_slice(moov.slice(copied..moov.at.end));
     declare(moov, index, &growth, &mut new);
+    fill(&mut new, moov.index(moov.at.start + to.room(&growth)));
     Ok(new)
+}
+
+/// Fills the room behind the `moov` with a `free` box.
+fn fill(new: &mut Vec<u8>, room: usize) {
+    let spare = room - new.len();
+    if spare > 0 {
+        let size = u32::try_from(spare).expect("a block and a header are small");
+        new.extend_from_slice(&size.to_be_bytes());
+        new.extend_from_slice(b"free");
+        new.resize(room, 0);
+    }
 }
 
 /// Whether every 32-bit offset still fits 32 bits if the `moov` keeps its size.

@@ -27,7 +27,8 @@ pub struct Piece {
 /// A file that is to be stored: its pieces in order, and what the store is told of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Upload<'a> {
-    /// The local file that pieces are taken from.
+    /// The local file that pieces are taken from. A store on the same disk may take the file itself: it is nobody else's, and not read
+    /// again.
     pub from: &'a Path,
     /// The pieces.
     pub segments: &'a [Segment],

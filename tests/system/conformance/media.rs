@@ -155,6 +155,29 @@ pub(super) async fn segments_are_joined_in_order(world: &impl MediaWorld) {
     assert_eq!(world.get("out").await.as_deref(), Some("6789moov01"));
 }
 
+/// As an index in front of media is: whole blocks, which some file systems can make room for.
+pub(super) async fn a_block_is_put_behind_the_beginning(world: &impl MediaWorld) {
+    let work = TempDir::new().unwrap();
+    let from = work.path().join("out");
+    let media: String = ('a'..='z').cycle().take(10_000).collect();
+    fs::write(&from, format!("type{media}index")).unwrap();
+    let index = "INDEX".repeat(4_096);
+    let segments = [
+        Segment::Source { offset: 0, len: 4 },
+        Segment::Bytes(index.clone().into_bytes()),
+        Segment::Source {
+            offset: 4,
+            len: media.len() as u64,
+        },
+    ];
+    let uri = world.uri("out");
+    let upload = Upload::new(&from, &segments);
+    let staged = world.storage().stage(&uri, upload).await.unwrap();
+    world.storage().commit(staged, None).await.unwrap();
+    let expected = format!("type{index}{media}");
+    assert!(world.get("out").await == Some(expected));
+}
+
 pub(super) async fn a_new_output_does_not_replace_what_came_before_it(world: &impl MediaWorld) {
     let staged = stage(world, "out", "ours").await;
     world.put("out", "theirs").await;
