@@ -39,6 +39,11 @@ mod webhooks;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use mimalloc::MiMalloc;
+
+/// Requests are many small pieces of memory on several threads, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     // First of all, before any thread exists: this program is also the sandbox that FFmpeg is started through.

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
 
 use super::Row;
 use crate::process;
@@ -26,6 +28,8 @@ pub(crate) struct Measurement {
     pub(super) wall: Duration,
     /// User and system time of all threads.
     pub(super) cpu: Duration,
+    /// What of it the command took itself, without what it ran. In steps of 10 ms.
+    pub(super) own: Duration,
     /// Resident memory at its peak, in bytes.
     pub(super) peak_bytes: u64,
     /// Bytes written to files on a disk; what goes through pipes and sockets is none of them.
@@ -82,21 +86,41 @@ pub(crate) fn run(argv: &[OsString]) -> Result<Measurement> {
     let name = program.display();
     let written_before = written_bytes()?;
     let start = Instant::now();
-    let status = Command::new(program)
+    let mut child = Command::new(program)
         .args(args)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .status()
+        .spawn()
         .with_context(|| format!("start `{name}`"))?;
+    let pid = i32::try_from(child.id()).context("read the child's number")?;
+    // It stays to be read until it is waited for.
+    let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+    waitid(Id::Pid(Pid::from_raw(pid)), ended).with_context(|| format!("wait for `{name}`"))?;
     let wall = start.elapsed();
+    let own = own_cpu(child.id())?;
+    let status = child.wait()?;
     ensure!(status.success(), "`{name}` failed: {status}");
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).context("read what the children used")?;
     Ok(Measurement {
         wall,
         cpu: duration(usage.user_time())? + duration(usage.system_time())?,
+        own,
         peak_bytes: u64::try_from(usage.max_rss())? * 1024,
         written_bytes: written_bytes()? - written_before,
     })
+}
+
+/// CPU time of a process, user and system, of all threads that there are and were; of none of its children.
+pub(super) fn own_cpu(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name in brackets may hold anything; after it the fields are counted from the third.
+    let (_, fields) = stat.rsplit_once(')').context("a process has a name")?;
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = ticks
+        .map(|field| field.parse::<u64>().unwrap_or_default())
+        .sum();
+    // Linux shows times in hundredths of a second, whatever its own clock does.
+    Ok(Duration::from_millis(ticks * 10))
 }
 
 fn duration(time: TimeVal) -> Result<Duration> {
@@ -128,16 +152,18 @@ fn median(costs: &[Measurement]) -> Measurement {
     Measurement {
         wall: of(costs, |cost| cost.wall),
         cpu: of(costs, |cost| cost.cpu),
+        own: of(costs, |cost| cost.own),
         peak_bytes: of(costs, |cost| cost.peak_bytes),
         written_bytes: of(costs, |cost| cost.written_bytes),
     }
 }
 
-/// Four numbers: wall and CPU time in microseconds, peak memory and written bytes.
+/// Five numbers: wall, CPU and own CPU time in microseconds, peak memory and written bytes.
 impl fmt::Display for Measurement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (wall, cpu) = (self.wall.as_micros(), self.cpu.as_micros());
-        write!(f, "{wall} {cpu} {} {}", self.peak_bytes, self.written_bytes)
+        let [wall, cpu, own] = [self.wall, self.cpu, self.own].map(|time| time.as_micros());
+        let (peak, written) = (self.peak_bytes, self.written_bytes);
+        write!(f, "{wall} {cpu} {own} {peak} {written}")
     }
 }
 
@@ -147,12 +173,13 @@ impl FromStr for Measurement {
     fn from_str(line: &str) -> Result<Self> {
         let numbers: Result<Vec<u64>, _> = line.split(' ').map(str::parse).collect();
         let numbers = numbers.with_context(|| format!("read the measurement `{line}`"))?;
-        let [wall, cpu, peak_bytes, written_bytes] = numbers[..] else {
-            anyhow::bail!("read the measurement `{line}`: four numbers expected");
+        let [wall, cpu, own, peak_bytes, written_bytes] = numbers[..] else {
+            anyhow::bail!("read the measurement `{line}`: five numbers expected");
         };
         Ok(Self {
             wall: Duration::from_micros(wall),
             cpu: Duration::from_micros(cpu),
+            own: Duration::from_micros(own),
             peak_bytes,
             written_bytes,
         })
@@ -169,17 +196,17 @@ mod tests {
 
     #[test]
     fn written_measurement_is_read_back() {
-        let line = "1200 900 4096000 77";
+        let line = "1200 900 40 4096000 77";
         assert_eq!(measurement(line).to_string(), line);
-        for wrong in ["", "1 2 3", "1 2 3 4 5", "1 2 3 x"] {
+        for wrong in ["", "1 2 3 4", "1 2 3 4 5 6", "1 2 3 4 x"] {
             assert!(wrong.parse::<Measurement>().is_err(), "{wrong:?} was read");
         }
     }
 
     #[test]
     fn median_is_taken_of_each_quantity() {
-        let costs = ["1 60 30 7", "3 40 10 7", "2 50 20 7"].map(measurement);
-        assert_eq!(median(&costs), measurement("2 50 20 7"));
+        let costs = ["1 60 9 30 7", "3 40 8 10 7", "2 50 7 20 7"].map(measurement);
+        assert_eq!(median(&costs), measurement("2 50 8 20 7"));
     }
 
     #[test]

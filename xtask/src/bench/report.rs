@@ -17,8 +17,9 @@ const END: &str = "<!-- /bench -->";
 
 /// A line for each command and, from the second on, one for its ratio to the first.
 pub(super) fn table(rows: &[Row]) -> String {
-    let mut text =
-        String::from("| | wall | CPU | peak memory | written |\n|---|--:|--:|--:|--:|\n");
+    let mut text = String::from(
+        "| | wall | CPU | its own | peak memory | written |\n|---|--:|--:|--:|--:|--:|\n",
+    );
     let Some(first) = rows.first() else {
         return text;
     };
@@ -27,6 +28,7 @@ pub(super) fn table(rows: &[Row]) -> String {
         let cells = [
             millis(cost.wall),
             millis(cost.cpu),
+            percent(cost.own, cost.cpu),
             mebibytes(cost.peak_bytes),
             mebibytes(cost.written_bytes),
         ];
@@ -35,6 +37,7 @@ pub(super) fn table(rows: &[Row]) -> String {
             let ratios = [
                 ratio(cost.wall.as_secs_f64(), base.wall.as_secs_f64()),
                 ratio(cost.cpu.as_secs_f64(), base.cpu.as_secs_f64()),
+                String::new(),
                 ratio(float(cost.peak_bytes), float(base.peak_bytes)),
                 ratio(float(cost.written_bytes), float(base.written_bytes)),
             ];
@@ -44,12 +47,18 @@ pub(super) fn table(rows: &[Row]) -> String {
     text
 }
 
-fn push_line(text: &mut String, label: &str, cells: &[String; 4]) {
+fn push_line(text: &mut String, label: &str, cells: &[String; 5]) {
     writeln!(text, "| {label} | {} |", cells.join(" | ")).expect("a string takes every write");
 }
 
 fn millis(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}
+
+/// A part of a time, in hundredths of it.
+fn percent(part: Duration, whole: Duration) -> String {
+    let share = part.as_secs_f64() / whole.as_secs_f64().max(f64::MIN_POSITIVE);
+    format!("{:.1} %", share * 100.0)
 }
 
 fn mebibytes(bytes: u64) -> String {
@@ -122,15 +131,15 @@ mod tests {
             cost: line.parse().unwrap(),
         };
         let rows = [
-            row("old", "4000000 2000000 1048576 0"),
-            row("new", "1000000 500000 2097152 1048576"),
+            row("old", "4000000 2000000 0 1048576 0"),
+            row("new", "1000000 500000 20000 2097152 1048576"),
         ];
         let expected = "\
-            | | wall | CPU | peak memory | written |\n\
-            |---|--:|--:|--:|--:|\n\
-            | old | 4000.0 ms | 2000.0 ms | 1.0 MiB | 0.0 MiB |\n\
-            | new | 1000.0 ms | 500.0 ms | 2.0 MiB | 1.0 MiB |\n\
-            | … to old | × 0.25 | × 0.25 | × 2.00 | – |\n";
+            | | wall | CPU | its own | peak memory | written |\n\
+            |---|--:|--:|--:|--:|--:|\n\
+            | old | 4000.0 ms | 2000.0 ms | 0.0 % | 1.0 MiB | 0.0 MiB |\n\
+            | new | 1000.0 ms | 500.0 ms | 4.0 % | 2.0 MiB | 1.0 MiB |\n\
+            | … to old | × 0.25 | × 0.25 |  | × 2.00 | – |\n";
         assert_eq!(table(&rows), expected);
     }
 

@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use super::client::Client;
+use crate::bench::measure::own_cpu;
 
 /// Longest wait for a service to come up: a large table is checked first.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -86,15 +87,7 @@ impl Server {
 
     /// CPU time so far, user and system, of all threads that there are and were.
     pub(super) fn cpu(&self) -> Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name in brackets may hold anything; after it the fields are counted from the third.
-        let (_, fields) = stat.rsplit_once(')').context("a process has a name")?;
-        let ticks = fields.split_whitespace().skip(11).take(2);
-        let ticks: u64 = ticks
-            .map(|field| field.parse::<u64>().unwrap_or_default())
-            .sum();
-        // Linux shows times in hundredths of a second, whatever its own clock does.
-        Ok(Duration::from_millis(ticks * 10))
+        own_cpu(self.child.id())
     }
 }
 
