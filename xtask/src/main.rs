@@ -48,8 +48,8 @@ Usage: cargo xtask TASK
   audit                             look every dependency up in the advisory database, if there is one on this machine
   fuzz [--seconds N | --cases N] [--seed N] [TARGET]...
                                     put mutated input to job, filtergraph, uri, moov, progress, or to those that are named
-  measure PROGRAM [ARG]...          run one program and print what it cost: wall and CPU time in microseconds,
-                                    peak memory in bytes, bytes written
+  measure PROGRAM [ARG]...          run one program and print what it cost: wall, CPU and own CPU time in
+                                    microseconds, peak memory in bytes, bytes written
   plan-moov FILE COUNT              plan the relocation of a file's moov box COUNT times: what the bench measures
   plan-scale                        plan one tick of scale over a large backlog: what the bench measures
   help                              print this
