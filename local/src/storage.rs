@@ -258,14 +258,18 @@ fn stage(destination: PathBuf, from: &Path, segments: &[Segment]) -> io::Result<
     sweep(folder);
     let (part, lock) = new_part(folder)?;
     // From here on the part is removed if anything fails.
-    let mut staged = StagedFile {
+    let staged = StagedFile {
         part,
         destination,
         lock,
     };
-    if let Some(lock) = in_place::take(from, segments, &staged)? {
-        staged.lock = lock;
-        return Ok(staged);
+    if let Some((part, lock)) = in_place::take(from, segments, &staged)? {
+        let destination = staged.destination.clone();
+        return Ok(StagedFile {
+            part,
+            destination,
+            lock,
+        });
     }
     let mut source = no_link(OpenOptions::new().read(true)).open(from)?;
     let mut out: &File = &staged.lock;
@@ -290,13 +294,16 @@ fn no_link(options: &mut OpenOptions) -> &mut OpenOptions {
     options.custom_flags(OFlag::O_NOFOLLOW.bits())
 }
 
+/// A name that no part has.
+fn part_name(folder: &Path) -> PathBuf {
+    let name = Uuid::new_v4().simple();
+    folder.join(format!("{PART_PREFIX}{name}{PART_SUFFIX}"))
+}
+
 /// A new part that is locked. Somebody who sweeps may find it in the moment before that, and take it for a dead one's.
 pub(crate) fn new_part(folder: &Path) -> io::Result<(PathBuf, Flock<File>)> {
     loop {
-        let part = folder.join(format!(
-            "{PART_PREFIX}{}{PART_SUFFIX}",
-            Uuid::new_v4().simple()
-        ));
+        let part = part_name(folder);
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)

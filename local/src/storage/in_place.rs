@@ -5,7 +5,7 @@ use std::{
     fs::{self, File, Metadata, OpenOptions},
     io,
     os::unix::fs::{FileExt as _, MetadataExt as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use nix::{
@@ -15,7 +15,7 @@ use nix::{
 };
 use nommer_core::moov::{Segment, output_size};
 
-use super::{StagedFile, no_link};
+use super::{StagedFile, no_link, part_name};
 
 /// Longest beginning that is put before what goes in. A file type takes some tens of bytes.
 const FRONT_BYTES: u64 = 64 << 10;
@@ -29,17 +29,19 @@ enum Change<'a> {
     Insert(u64, &'a [u8]),
 }
 
-/// Puts the file in the part's place, whole and on disk, and gives its lock. `None`, with the file as it was, if it has to be copied.
+/// Makes the file a part beside this empty one, whole, on disk and locked. `None`, with the file as it was, if it has to be copied.
+///
+/// Its name is a new one: somebody who sweeps may have opened the empty part, and would remove whatever has its name once it is let go.
 pub(super) fn take(
     from: &Path,
     segments: &[Segment],
-    part: &StagedFile,
-) -> io::Result<Option<Flock<File>>> {
+    empty: &StagedFile,
+) -> io::Result<Option<(PathBuf, Flock<File>)>> {
     let Some(change) = change(segments) else {
         return Ok(None);
     };
     let file = no_link(OpenOptions::new().read(true).write(true)).open(from)?;
-    let (found, beside) = (file.metadata()?, part.lock.metadata()?);
+    let (found, beside) = (file.metadata()?, empty.lock.metadata()?);
     // What has another name is not ours to change.
     let own = found.is_file() && found.nlink() == 1 && found.dev() == beside.dev();
     if !own || !apply(&change, &file, &found, output_size(segments))? {
@@ -49,8 +51,9 @@ pub(super) fn take(
     file.sync_all()?;
     let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock);
     let lock = lock.map_err(|(_, error)| error)?;
-    fs::rename(from, &part.part)?;
-    Ok(Some(lock))
+    let part = part_name(empty.part.parent().unwrap_or(Path::new("/")));
+    fs::rename(from, &part)?;
+    Ok(Some((part, lock)))
 }
 
 /// What the pieces amount to, if they are the file from its beginning, in order.
@@ -90,8 +93,6 @@ fn apply(change: &Change<'_>, file: &File, found: &Metadata, size: u64) -> io::R
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::super::{new_part, sweep};
     use super::*;
 
@@ -128,12 +129,25 @@ mod tests {
     #[test]
     fn a_whole_file_is_taken_as_it_is_and_stays_locked() {
         let folder = tempfile::tempdir().unwrap();
-        let (from, part) = beside(folder.path());
-        let lock = take(&from, &[source(0, 10)], &part).unwrap();
-        assert!(lock.is_some() && !from.exists());
-        assert_eq!(fs::read_to_string(&part.part).unwrap(), "0123456789");
+        let (from, empty) = beside(folder.path());
+        let (part, _lock) = take(&from, &[source(0, 10)], &empty).unwrap().unwrap();
+        assert!(!from.exists());
+        assert_eq!(fs::read_to_string(&part).unwrap(), "0123456789");
         sweep(folder.path());
-        assert!(part.part.exists());
+        assert!(part.exists());
+    }
+
+    #[test]
+    fn whoever_swept_the_empty_part_does_not_remove_what_came_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, empty) = beside(folder.path());
+        // A sweep in two halves: it opens what it finds, and removes it by its name once it can be locked.
+        let (name, opened) = (empty.part.clone(), File::open(&empty.part).unwrap());
+        let (part, _lock) = take(&from, &[source(0, 10)], &empty).unwrap().unwrap();
+        drop(empty);
+        let _held = Flock::lock(opened, FlockArg::LockExclusiveNonblock).unwrap();
+        fs::remove_file(name).ok();
+        assert_eq!(fs::read_to_string(&part).unwrap(), "0123456789");
     }
 
     #[test]
