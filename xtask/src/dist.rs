@@ -23,7 +23,7 @@ const FUNCTIONS: [&str; 4] = ["submit", "scale", "prune", "state-change"];
 /// The newest glibc that functions may need: that of `provided.al2023`.
 const GLIBC: (u32, u32) = (2, 34);
 
-/// Largest zip of submit that goes without a warning, in bytes: it is loaded on every cold start.
+/// Largest zip of submit, in bytes: it is loaded on every cold start.
 const SUBMIT_LIMIT: u64 = 4_000_000;
 
 /// How hard zips are packed. Above 9 Zopfli does it, in as many rounds as there are above 9: slow to pack, as quick as ever to unpack.
@@ -99,11 +99,10 @@ pub(crate) fn run(workspace: &Workspace, dist: &Dist) -> Result<()> {
         sum(&mut sums, &file)?;
         let bytes = fs::metadata(&file)?.len();
         println!("{} {bytes} bytes", file.display());
-        if name == "submit" && bytes > SUBMIT_LIMIT && !dist.debug {
-            println!(
-                "warning: the zip of submit should have at most {SUBMIT_LIMIT} bytes: find out what made it larger (`cargo bloat`, `cargo tree --package nommer-submit`)"
-            );
-        }
+        ensure!(
+            name != "submit" || bytes <= SUBMIT_LIMIT || dist.debug,
+            "the zip of submit has {bytes} bytes and may have {SUBMIT_LIMIT}: find out what made it larger (`cargo bloat`, `cargo tree --package nommer-submit`)"
+        );
     }
     let program = encoder.join("nommer-encoder");
     let package = folder.join(format!("nommer-encoder-{}.tar.gz", dist.arch.name()));
