@@ -144,11 +144,7 @@ impl Db {
         what: &'static str,
         read: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        let found = self.readers.take().and_then(|connection| {
-            let result = read(&connection);
-            self.readers.put_back(connection);
-            result
-        });
+        let found = self.readers.run(read);
         found.map_err(|fault| fault.into_store_error(what))
     }
 
@@ -159,12 +155,7 @@ impl Db {
         read: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
         let readers = Arc::clone(&self.readers);
-        let reading = tokio::task::spawn_blocking(move || {
-            let connection = readers.take()?;
-            let result = read(&connection);
-            readers.put_back(connection);
-            result
-        });
+        let reading = tokio::task::spawn_blocking(move || readers.run(read));
         match reading.await {
             Ok(result) => result.map_err(|fault| fault.into_store_error(what)),
             Err(panicked) => Err(StoreError::unavailable(what, panicked)),
@@ -180,6 +171,14 @@ struct Readers {
 }
 
 impl Readers {
+    /// Runs a read on a connection that nobody else uses meanwhile.
+    fn run<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+        let connection = self.take()?;
+        let result = read(&connection);
+        self.put_back(connection);
+        result
+    }
+
     fn take(&self) -> Result<Connection, Fault> {
         let idle = self.idle.lock().expect("no holder panics").pop();
         idle.map_or_else(|| Ok(connect_reader(Path::new(&self.path))?), Ok)

@@ -32,9 +32,7 @@ impl LocalStore {
     pub(crate) fn new(db: Db) -> Self {
         Self { db }
     }
-}
 
-impl LocalStore {
     /// Records a new job, and its hint in this queue if it is one.
     pub(crate) async fn create_in(
         &self,
