@@ -18,7 +18,7 @@ pub(crate) use idle::may_drain;
 pub use idle::{LEGACY_IDLE, MIN_IDLE, idle_limit, may_leave};
 pub use record::{
     Decision, FleetRecord, LISTING_GRACE, RESERVATION_PATIENCE, Reservation, ReservationState,
-    SeenInstance, Standstill,
+    SeenInstance, Standstill, Told, Untold,
 };
 pub use settings::{
     Budget, BudgetAction, FleetSettings, IdleTimeout, MAX_INSTANCES, MAX_JOBS_PER_INSTANCE, Policy,

@@ -37,6 +37,11 @@ impl JobId {
         Self(format!("sample_{}", uuid.simple()))
     }
 
+    /// The name of something that happened to the fleet: by its time and its number among what happened then.
+    pub fn of_fleet(at: Timestamp, number: usize) -> Self {
+        Self(format!("fleet_{}_{number}", at.as_millisecond()))
+    }
+
     /// Not greater than the id of any job that is submitted at this time or later, and not less than those of earlier ones.
     pub fn first_of(at: Timestamp) -> Self {
         let millis = u128::try_from(at.as_millisecond()).unwrap_or_default();

@@ -15,6 +15,7 @@
 
 mod apply;
 mod event;
+mod news;
 mod state;
 
 #[cfg(test)]
@@ -80,7 +81,7 @@ pub struct Job {
     pub sealed: SealedSecrets,
     /// Where it stands.
     pub state: JobState,
-    /// Number of the last state change; notifications carry it.
+    /// Number of the last state change, or of what was told since; notifications carry it.
     pub sequence: u64,
     /// Number of leases ever given; the newest is the only valid one.
     pub epoch: u64,
@@ -102,6 +103,9 @@ pub struct Job {
     /// How far the present attempt is.
     #[serde(default)]
     pub progress: Option<Progress>,
+    /// When that was last told to somebody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress_told_at: Option<Timestamp>,
     /// What the encoder decided to run and what it found, once it has probed the source.
     #[serde(default)]
     pub report: Report,
@@ -200,6 +204,17 @@ pub struct Output {
     pub checksum: Option<String>,
 }
 
+impl Output {
+    /// One that there is not, for events that only try out who hears of them.
+    pub(crate) fn sample() -> Self {
+        Self {
+            url: "s3://out/sample.mp4".to_owned(),
+            bytes: 1_000,
+            ..Self::default()
+        }
+    }
+}
+
 /// One picture of a ladder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -264,6 +279,7 @@ impl Job {
             heard_at: now,
             resend_at: None,
             progress: None,
+            progress_told_at: None,
             report: Report::default(),
             outputs: Vec::new(),
             history: Vec::new(),

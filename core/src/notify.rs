@@ -1,9 +1,10 @@
-//! Notifications: who is told of which state change, in which format, and when again if nobody answers.
+//! Notifications: who is told of which event, in which format, and when again if nobody answers.
 //!
 //! At least once, each with an id that stays the same over all attempts; in no promised order. Nothing is sent here.
 
 mod event;
 mod format;
+mod news;
 mod sign;
 mod target;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use event::EventName;
 pub use format::{About, BusEvent, Message, Method};
+pub use news::{BudgetPart, FleetSize, News};
 pub use sign::{InvalidSigningSecret, SigningSecret};
 pub use target::{DeliveryId, Subscription, Target};
 
@@ -67,7 +69,7 @@ pub struct NotifyTarget {
     pub format: NotifyFormat,
 }
 
-/// One state change that somebody is to be told of, and what has become of that.
+/// One event that somebody is to be told of, and what has become of that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Notification {
@@ -83,11 +85,15 @@ pub struct Notification {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub sample: Option<Sample>,
-    /// The state that began.
+    /// What happened, if it is no change of state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub news: Option<News>,
+    /// The state that began, or that there is. The fleet has none: then it says nothing.
     pub state: StateName,
     /// Why, in words; empty if there is nothing to say.
     pub details: String,
-    /// When the state began.
+    /// When it happened.
     pub created_at: Timestamp,
     /// Attempts begun.
     pub attempts: u32,
@@ -164,25 +170,57 @@ impl Notification {
         Self::to_subscribers(job, job.created_at).collect()
     }
 
+    /// The notifications of something that happened within the job's present state.
+    pub(crate) fn of_news(job: &Job, news: &News, now: Timestamp) -> Vec<Self> {
+        let wanting = job.wanting(news.event());
+        let told = wanting.map(|target| Self {
+            news: Some(news.clone()),
+            ..Self::new(job, target.clone(), now)
+        });
+        told.collect()
+    }
+
+    /// The notification of something that happened to the fleet, under a name of its own.
+    pub fn of_fleet(name: JobId, news: News, target: Target, at: Timestamp) -> Self {
+        let state = news.event().state();
+        Self {
+            news: Some(news),
+            ..Self::fresh(name, 1, target, state, at)
+        }
+    }
+
     fn to_subscribers(job: &Job, now: Timestamp) -> impl Iterator<Item = Self> {
-        let event = EventName::of(job.state.name(), job.sequence);
-        let subscribed = job.subscriptions.iter();
-        let wanting = subscribed.filter(move |one| one.events.contains(&event));
-        wanting.map(move |one| Self::new(job, one.target.clone(), now))
+        let wanting = job.wanting(EventName::of(job.state.name(), job.sequence));
+        wanting.map(move |target| Self::new(job, target.clone(), now))
     }
 
     fn new(job: &Job, target: Target, now: Timestamp) -> Self {
         Self {
-            job_id: job.id.clone(),
-            sequence: job.sequence,
+            details: job.state_details().to_owned(),
+            ..Self::fresh(job.id.clone(), job.sequence, target, job.state.name(), now)
+        }
+    }
+
+    /// One of which nothing is said yet, to be delivered at once.
+    fn fresh(
+        job_id: JobId,
+        sequence: u64,
+        target: Target,
+        state: StateName,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            job_id,
+            sequence,
             target,
             sample: None,
-            state: job.state.name(),
-            details: job.state_details().to_owned(),
-            created_at: now,
+            news: None,
+            state,
+            details: String::new(),
+            created_at: at,
             attempts: 0,
             status: DeliveryStatus::Due,
-            next_attempt_at: Some(now),
+            next_attempt_at: Some(at),
             last_answer: None,
         }
     }
@@ -195,41 +233,27 @@ impl Notification {
         id: JobId,
         now: Timestamp,
     ) -> Self {
+        let sequence = u64::from(event != EventName::Created) + 1;
         Self {
-            job_id: id,
-            sequence: u64::from(event != EventName::Created) + 1,
-            target,
             sample: Some(sample),
-            state: event.state(),
-            details: String::new(),
-            created_at: now,
-            attempts: 0,
-            status: DeliveryStatus::Due,
-            next_attempt_at: Some(now),
-            last_answer: None,
+            news: News::sample(event),
+            ..Self::fresh(id, sequence, target, event.state(), now)
         }
     }
 
     /// The notification of a change that the job's timeline shows.
     pub fn of_change(id: JobId, change: &StateChange) -> Self {
+        let (sequence, state) = (change.sequence, change.state);
         Self {
-            job_id: id,
-            sequence: change.sequence,
-            target: Target::NotifyUrl,
-            sample: None,
-            state: change.state,
             details: change.details.clone().unwrap_or_default(),
-            created_at: change.at,
-            attempts: 0,
-            status: DeliveryStatus::Due,
-            next_attempt_at: Some(change.at),
-            last_answer: None,
+            ..Self::fresh(id, sequence, Target::NotifyUrl, state, change.at)
         }
     }
 
     /// What happened.
     pub fn event(&self) -> EventName {
-        EventName::of(self.state, self.sequence)
+        let change = || EventName::of(self.state, self.sequence);
+        self.news.as_ref().map_or_else(change, News::event)
     }
 
     /// Its name towards receivers, the same for every attempt.

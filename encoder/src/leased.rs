@@ -5,9 +5,10 @@ use std::sync::Arc;
 use nommer_core::{
     commit::{Committed, Seen},
     error::{Code, JobError, Warning},
-    job::{Event, Report},
+    job::{Event, Job, Output, Report},
     lease::LeaseToken,
     log,
+    notify::EventName,
     ports::Backend,
     progress::Progress,
 };
@@ -59,6 +60,20 @@ impl<B: Backend, R: Runner, C: Clock> Leased<'_, B, R, C> {
                 Err(_silence) => self.worker.clock.sleep(RETRY).await,
             }
         }
+    }
+}
+
+impl<B: Backend, R: Runner, C: Clock> Leased<'_, B, R, C> {
+    /// Says of each output that it is visible, if somebody wants to hear of it.
+    pub(crate) async fn ready(&self, job: &Job, outputs: &[Output]) -> Result<(), Stop> {
+        if !job.is_wanted(EventName::OutputReady) {
+            return Ok(());
+        }
+        for output in outputs {
+            let (token, output) = (self.token.clone(), Box::new(output.clone()));
+            self.step(Event::Ready { token, output }).await?;
+        }
+        Ok(())
     }
 }
 

@@ -141,7 +141,9 @@ impl<B: Backend, R: Runner, C: Clock> Worker<B, R, C> {
         let run = async {
             let outcome = self.run(job, &cancel, &mut leased).await;
             leased.progress.lock().expect("no holder panics").take();
-            outcome
+            let outputs = outcome?;
+            leased.ready(job, &outputs).await?;
+            Ok(outputs)
         };
         let beating = heartbeat.run(&*self.backend, &self.clock);
         let outcome = while_beating(run, beating, &cancel).await;

@@ -79,9 +79,13 @@ async fn calls(world: &Aws, counting: &Counting, settings: &Settings) -> Vec<Str
     let fleet = fleet_of().await;
     counting.take();
     let now = Timestamp::now();
-    scale(&backend, &fleet, settings, now).await.unwrap();
+    Box::pin(scale(&backend, &fleet, settings, now))
+        .await
+        .unwrap();
     let policy = PrunePolicy::of_fleet(settings);
-    prune(&backend, &fleet, &policy, now).await.unwrap();
+    Box::pin(prune(&backend, &fleet, &policy, now))
+        .await
+        .unwrap();
     let calls = counting.take();
     calls.into_iter().map(|call| call.name).collect()
 }

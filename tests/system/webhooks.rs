@@ -118,6 +118,36 @@ fn an_endpoint_hears_of_jobs_and_both_secrets_hold_after_a_rotation() {
     assert_eq!(receiver.wait_for(6).len(), 6, "nobody is told any more");
 }
 
+#[test]
+fn what_is_published_and_what_the_fleet_does_are_told_to_those_who_ask() {
+    let (system, receiver) = (System::start(), Receiver::start(&[]));
+    let events = ["--events", "job.output.ready,job.finished,fleet.scaled"];
+    create(&system, &receiver.url, &events);
+    let id = finished(&system, "a.mp4");
+    let told = eventually("three events", || {
+        let seen: Vec<_> = receiver.wait_for(3).iter().map(event).collect();
+        let of = |name: &str| seen.iter().find(|one| one["type"] == name).cloned();
+        Some([
+            of("job.output.ready")?,
+            of("job.finished")?,
+            of("fleet.scaled")?,
+        ])
+    });
+    let [ready, end, fleet] = told;
+    assert_eq!(fleet["data"]["from"], 0, "{fleet}");
+    assert!(fleet["data"]["to"].as_u64() > Some(0) && fleet["data"]["reason"].is_string());
+    assert_eq!(
+        (&ready["data"]["job_id"], &end["data"]["job_id"]),
+        (&json!(id), &json!(id))
+    );
+    assert!(ready["data"]["sequence"].as_u64() < end["data"]["sequence"].as_u64());
+    let outputs = end["data"]["outputs"].as_array().unwrap();
+    assert_eq!(outputs, &[ready["data"]["output"].clone()]);
+    let bytes = fs::metadata(system.path("a.mp4")).unwrap().len();
+    assert_eq!(outputs[0]["bytes"], bytes);
+    assert_eq!(outputs[0]["url"], file_url(&system.path("a.mp4")));
+}
+
 fn system_secret(system: &System) -> String {
     done(system, &["webhooks", "secret"])
 }

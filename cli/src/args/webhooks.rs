@@ -70,7 +70,7 @@ pub(crate) enum WebhooksCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct EndpointWish {
-    /// What it hears of, separated by commas. Default: all but job.encoding and job.uploading.
+    /// What it hears of, separated by commas. Default: job.created, job.started, job.retrying and the ends of jobs.
     #[arg(long, value_name = "EVENT", value_delimiter = ',', value_parser = event)]
     pub(crate) events: Option<Vec<EventName>>,
 
@@ -85,8 +85,8 @@ pub(crate) struct ListenArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) forward_to: String,
 
-    /// Only these, separated by commas. Default: all but job.encoding and job.uploading.
-    #[arg(long, value_name = "EVENT", value_delimiter = ',', value_parser = event)]
+    /// Only these, separated by commas. Default: job.created, job.started, job.retrying and the ends of jobs.
+    #[arg(long, value_name = "EVENT", value_delimiter = ',', value_parser = change)]
     pub(crate) events: Option<Vec<EventName>>,
 }
 
@@ -108,6 +108,18 @@ pub(crate) struct TriggerArgs {
     /// To this address, straight from here.
     #[arg(long, value_name = "URL")]
     pub(crate) forward_to: Option<String>,
+}
+
+/// What a job's timeline tells.
+fn change(text: &str) -> Result<EventName, String> {
+    let event = event(text)?;
+    if event.is_change() {
+        Ok(event)
+    } else {
+        Err(format!(
+            "{event} stands in no job's timeline; only an endpoint hears of it (nommer webhooks create)"
+        ))
+    }
 }
 
 fn event(text: &str) -> Result<EventName, String> {

@@ -817,6 +817,26 @@ export interface components {
          * @enum {string}
          */
         BudgetAction: "stop-scaling" | "warn";
+        /** @description What of the month's budget is spent. */
+        BudgetPart: {
+            /**
+             * Format: double
+             * @description US dollars that it may cost this month.
+             */
+            budget_usd: number;
+            /** @description The month (UTC), as `2026-11`. */
+            month: string;
+            /**
+             * Format: int32
+             * @description The part that was passed, in percent: 50, 80 or 100.
+             */
+            percent: number;
+            /**
+             * Format: double
+             * @description US dollars that the fleet has cost this month.
+             */
+            spent_usd: number;
+        };
         /**
          * @description What can be done to many jobs.
          * @enum {string}
@@ -1122,10 +1142,10 @@ export interface components {
             watermark?: components["schemas"]["WatermarkRequest"] | null;
         };
         /**
-         * @description What became of a job, as receivers are told.
+         * @description What happened, as receivers are told.
          * @enum {string}
          */
-        EventName: "job.created" | "job.started" | "job.retrying" | "job.encoding" | "job.uploading" | "job.finished" | "job.failed" | "job.canceled" | "job.abandoned";
+        EventName: "job.created" | "job.started" | "job.retrying" | "job.encoding" | "job.uploading" | "job.finished" | "job.failed" | "job.canceled" | "job.abandoned" | "job.progress" | "job.output.ready" | "fleet.scaled" | "budget.threshold";
         /** @description An entry that failed. */
         FailureView: {
             /** @description The stable code. */
@@ -1150,6 +1170,21 @@ export interface components {
             detail: string;
             /** @description The field, as a JSON pointer (RFC 6901). */
             pointer: string;
+        };
+        /** @description How many instances there are and were. */
+        FleetSize: {
+            /**
+             * Format: int32
+             * @description Instances when it was last told.
+             */
+            from: number;
+            /** @description The decision of that moment in words. */
+            reason: string;
+            /**
+             * Format: int32
+             * @description Instances now: those that run, and those whose launch was decided.
+             */
+            to: number;
         };
         /**
          * @description Whether the fleet may grow.
@@ -1433,7 +1468,21 @@ export interface components {
         Metric: "ssim" | "vmaf";
         /** @description A time, or a share of the whole such as `"10%"`. */
         Moment: number | string;
-        /** @description One state change that somebody is to be told of, and what has become of that. */
+        /** @description Something that happened and is no change of a job's state. */
+        News: {
+            /** @description How far the present attempt of a job is. */
+            progress: components["schemas"]["Progress"];
+        } | {
+            /** @description What of a job became visible at its destination. */
+            output: components["schemas"]["Output"];
+        } | {
+            /** @description The fleet grew or shrank. */
+            fleet: components["schemas"]["FleetSize"];
+        } | {
+            /** @description The fleet has cost a part of its budget. */
+            budget: components["schemas"]["BudgetPart"];
+        };
+        /** @description One event that somebody is to be told of, and what has become of that. */
         Notification: {
             /**
              * Format: int32
@@ -1442,7 +1491,7 @@ export interface components {
             attempts: number;
             /**
              * Format: date-time
-             * @description When the state began.
+             * @description When it happened.
              */
             created_at: string;
             /** @description Why, in words; empty if there is nothing to say. */
@@ -1450,6 +1499,8 @@ export interface components {
             /** @description The job that changed. */
             job_id: components["schemas"]["JobId"];
             last_answer?: components["schemas"]["Answer"] | null;
+            /** @description What happened, if it is no change of state. */
+            news?: components["schemas"]["News"];
             /**
              * Format: date-time
              * @description When it is to be tried again. While an attempt runs: when that attempt counts as lost. None once settled.
@@ -1462,7 +1513,7 @@ export interface components {
              * @description The number of the change. With the job's id and the target this names the notification, for ever.
              */
             sequence: number;
-            /** @description The state that began. */
+            /** @description The state that began, or that there is. The fleet has none: then it says nothing. */
             state: components["schemas"]["StateName"];
             /** @description What has become of it. */
             status: components["schemas"]["DeliveryStatus"];

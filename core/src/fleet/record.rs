@@ -26,9 +26,11 @@ use crate::{
 
 mod news;
 mod standstill;
+mod untold;
 
 pub use news::{LISTING_GRACE, SeenInstance};
 pub use standstill::Standstill;
+pub use untold::{Told, Untold};
 
 /// How long a reservation may stay without an instance before another run tries its token again.
 ///
@@ -57,6 +59,10 @@ pub struct FleetRecord {
     pub work: Option<WorkAverage>,
     /// The last decision, with its reason.
     pub last_decision: Option<Decision>,
+    /// What receivers know.
+    pub told: Told,
+    /// What happened and was given to no receiver yet.
+    pub untold: Vec<Untold>,
 }
 
 /// A place in the fleet, held by one instance or by the attempt to launch it.

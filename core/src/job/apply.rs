@@ -57,6 +57,7 @@ impl Job {
             Event::Encode { token, report } => self.encode(&token, *report, now),
             Event::Upload { token, warnings } => self.upload(&token, warnings, now),
             Event::Publish { token, lease } => self.publish(&token, lease, now),
+            Event::Ready { token, output } => self.ready(&token, *output, now),
             Event::Finish { token, outputs } => self.finish(&token, outputs, now),
             Event::Fail { token, error } => self.fail(&token, error, now),
             Event::Release { token, reason } => self.release(&token, reason, now),
@@ -103,6 +104,7 @@ impl Job {
         self.attempts += 1;
         self.started_at.get_or_insert(now);
         self.progress = None;
+        self.outputs.clear();
         self.resend_at = None;
         let token = LeaseToken {
             epoch: self.epoch,
@@ -138,8 +140,10 @@ impl Job {
             self.progress = progress;
         }
         self.heard_at = now;
-        self.over_budget(now)
-            .unwrap_or(Applied::Changed(Vec::new()))
+        match self.over_budget(now) {
+            Some(ended) => ended,
+            None => Applied::Changed(self.tell_progress(now)),
+        }
     }
 
     /// The source was looked at. For a probe that is all there is to do.
@@ -329,7 +333,7 @@ impl Job {
     }
 
     /// Stage and lease, if the token is the valid one.
-    fn held(&mut self, token: &LeaseToken) -> Result<(&mut Stage, &mut Lease), Denied> {
+    pub(super) fn held(&mut self, token: &LeaseToken) -> Result<(&mut Stage, &mut Lease), Denied> {
         if self.state.ended() {
             return Err(Denied::Ended(self.state.name()));
         }

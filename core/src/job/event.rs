@@ -57,6 +57,13 @@ pub enum Event {
         /// For how long from now.
         lease: Duration,
     },
+    /// One of the outputs is visible. Only told if somebody wants to hear of it: the end tells of all.
+    Ready {
+        /// Proof.
+        token: LeaseToken,
+        /// Which.
+        output: Box<Output>,
+    },
     /// The output is visible.
     Finish {
         /// Proof.

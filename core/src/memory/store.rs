@@ -225,9 +225,11 @@ impl NotificationStore for MemoryStore {
 
     async fn add_notification(&self, notification: &Notification) -> Result<(), StoreError> {
         let mut inner = self.lock();
-        inner
-            .notifications
-            .insert(key_of(notification), notification.clone());
+        let key = key_of(notification);
+        if inner.notifications.contains_key(&key) {
+            return Err(StoreError::Conflict);
+        }
+        inner.notifications.insert(key, notification.clone());
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! The events of jobs, one closed list: what receivers are told of, what endpoints choose from, what the event bus carries.
+//! The events of jobs and of the fleet, one closed list: what receivers are told of, what endpoints choose from, what the event bus carries.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::StateName;
 
-/// What became of a job, as receivers are told.
+/// What happened, as receivers are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum EventName {
@@ -37,11 +37,23 @@ pub enum EventName {
     /// The system gave it up.
     #[serde(rename = "job.abandoned")]
     Abandoned,
+    /// How far it is.
+    #[serde(rename = "job.progress")]
+    Progress,
+    /// One of its outputs is visible.
+    #[serde(rename = "job.output.ready")]
+    OutputReady,
+    /// The fleet grew or shrank.
+    #[serde(rename = "fleet.scaled")]
+    FleetScaled,
+    /// The fleet has cost a part of its budget.
+    #[serde(rename = "budget.threshold")]
+    BudgetThreshold,
 }
 
 impl EventName {
-    /// Every event, in the order of a job's life.
-    pub const ALL: [Self; 9] = [
+    /// Every event: changes of a job's state in the order of its life, then what is no such change.
+    pub const ALL: [Self; 13] = [
         Self::Created,
         Self::Started,
         Self::Retrying,
@@ -51,6 +63,10 @@ impl EventName {
         Self::Failed,
         Self::Canceled,
         Self::Abandoned,
+        Self::Progress,
+        Self::OutputReady,
+        Self::FleetScaled,
+        Self::BudgetThreshold,
     ];
 
     /// The event of a job's change with this number.
@@ -68,13 +84,15 @@ impl EventName {
         }
     }
 
-    /// The state that begins with it.
+    /// The state that begins with it, or within which it happens. That of the fleet, which has none, counts as the first.
     pub fn state(self) -> StateName {
         match self {
-            Self::Created | Self::Retrying => StateName::Pending,
+            Self::Created | Self::Retrying | Self::FleetScaled | Self::BudgetThreshold => {
+                StateName::Pending
+            }
             Self::Started => StateName::Downloading,
-            Self::Encoding => StateName::Encoding,
-            Self::Uploading => StateName::Uploading,
+            Self::Encoding | Self::Progress => StateName::Encoding,
+            Self::Uploading | Self::OutputReady => StateName::Uploading,
             Self::Finished => StateName::Finished,
             Self::Failed => StateName::Error,
             Self::Canceled => StateName::Canceled,
@@ -94,6 +112,10 @@ impl EventName {
             Self::Failed => "job.failed",
             Self::Canceled => "job.canceled",
             Self::Abandoned => "job.abandoned",
+            Self::Progress => "job.progress",
+            Self::OutputReady => "job.output.ready",
+            Self::FleetScaled => "fleet.scaled",
+            Self::BudgetThreshold => "budget.threshold",
         }
     }
 
@@ -109,6 +131,10 @@ impl EventName {
             Self::Failed => "Job Failed",
             Self::Canceled => "Job Canceled",
             Self::Abandoned => "Job Abandoned",
+            Self::Progress => "Job Progress",
+            Self::OutputReady => "Job Output Ready",
+            Self::FleetScaled => "Fleet Scaled",
+            Self::BudgetThreshold => "Budget Threshold",
         }
     }
 
@@ -119,9 +145,26 @@ impl EventName {
 
     /// What is told to whoever does not choose: what a program acts on, and no steps within an attempt.
     pub fn by_default() -> BTreeSet<Self> {
-        let steps = [Self::Encoding, Self::Uploading];
+        let asked_for = [
+            Self::Encoding,
+            Self::Uploading,
+            Self::Progress,
+            Self::OutputReady,
+            Self::FleetScaled,
+            Self::BudgetThreshold,
+        ];
         let all = Self::ALL.into_iter();
-        all.filter(|name| !steps.contains(name)).collect()
+        all.filter(|name| !asked_for.contains(name)).collect()
+    }
+
+    /// Whether it is of the fleet and not of a job: only the operator's endpoints hear of that.
+    pub fn is_of_fleet(self) -> bool {
+        matches!(self, Self::FleetScaled | Self::BudgetThreshold)
+    }
+
+    /// Whether it is a change of a job's state.
+    pub fn is_change(self) -> bool {
+        !self.is_of_fleet() && !matches!(self, Self::Progress | Self::OutputReady)
     }
 }
 
@@ -144,7 +187,8 @@ mod tests {
             );
             assert_eq!(EventName::parse(name.as_str()), Some(name));
             let sequence = if name == EventName::Created { 1 } else { 2 };
-            assert_eq!(EventName::of(name.state(), sequence), name);
+            let began = EventName::of(name.state(), sequence);
+            assert_eq!(began == name, name.is_change(), "{name}");
         }
         assert_eq!(EventName::parse("job.paused"), None);
         assert_eq!(EventName::by_default().len(), 7);

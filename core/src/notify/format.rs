@@ -8,7 +8,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{EventName, Notification, NotifyFormat, SigningSecret};
-use crate::{api::JobView, error::Code, job::Job, uri::MediaUri};
+use crate::{
+    api::JobView,
+    error::Code,
+    job::{Job, Output, StateName},
+    uri::MediaUri,
+};
 
 /// The `User-Agent` of the original's notifications, kept for receivers that look for it.
 const FORM_USER_AGENT: &str = "media-nommer feederd";
@@ -39,7 +44,7 @@ pub enum Method {
 }
 
 /// What receivers are told of a job beside what became of it. No secrets: addresses are redacted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct About {
     /// Where its media comes from.
     pub source_path: String,
@@ -51,8 +56,8 @@ pub struct About {
     pub metadata: BTreeMap<String, String>,
     /// Why it failed, if it did.
     pub error_code: Option<Code>,
-    /// Whether there is no such job.
-    pub sample: bool,
+    /// What it published.
+    pub outputs: Vec<Output>,
 }
 
 impl About {
@@ -64,7 +69,7 @@ impl About {
             external_id: job.spec.external_id.clone(),
             metadata: job.spec.metadata.clone(),
             error_code: job.error().map(|error| error.code),
-            sample: false,
+            outputs: job.outputs.clone(),
         }
     }
 
@@ -76,7 +81,7 @@ impl About {
             external_id: job.external_id.clone(),
             metadata: job.metadata.clone(),
             error_code: job.error.as_ref().map(|error| error.code),
-            sample: false,
+            outputs: job.outputs.clone(),
         }
     }
 
@@ -88,7 +93,7 @@ impl About {
             external_id: None,
             metadata: BTreeMap::new(),
             error_code: Some(Code::EncoderFailed),
-            sample: true,
+            outputs: vec![Output::sample()],
         }
     }
 }
@@ -174,7 +179,12 @@ impl Notification {
             "external_id": about.external_id,
             "metadata": about.metadata,
         });
-        if about.sample {
+        if let Some(news) = &self.news {
+            data = news.told(data);
+        } else if self.state == StateName::Finished {
+            data["outputs"] = json!(about.outputs);
+        }
+        if self.sample.is_some() {
             data["test"] = json!(true);
         }
         json!({"type": self.event(), "timestamp": self.created_at, "data": data})

@@ -204,3 +204,54 @@ fn attempts_of_which_nothing_is_heard_keep_to_the_schedule() {
     );
     assert_eq!(notification.status, DeliveryStatus::Due);
 }
+
+#[test]
+fn receivers_of_json_are_told_what_was_published() {
+    let (mut job, notifications) = told("json", &[claim("a")]);
+    job.outputs = vec![crate::job::Output::sample()];
+    let about = About::job(&job);
+    let mut end = notifications[0].clone();
+    assert_eq!(
+        end.json(&about)["data"].get("outputs"),
+        None,
+        "not before its end"
+    );
+    end.state = StateName::Finished;
+    let data = &end.json(&about)["data"];
+    assert_eq!(data["outputs"], json!(job.outputs));
+    assert_eq!(data["job_id"], json!(job.id));
+}
+
+#[test]
+fn news_come_with_the_job_that_they_are_of_and_those_of_the_fleet_without_one() {
+    let (job, _) = told("json", &[]);
+    let sample = |event| {
+        let sample = Sample { owner: None };
+        let id = JobId::of_fleet(at(1), 0);
+        let one = Notification::sample(event, Target::EventBus, sample, id, at(1));
+        assert_eq!(one.event(), event);
+        one.json(&About::job(&job))
+    };
+    for (event, field) in [
+        (EventName::Progress, "progress"),
+        (EventName::OutputReady, "output"),
+    ] {
+        let told = sample(event);
+        assert_eq!(told["type"], json!(event));
+        assert!(
+            told["data"][field].is_object() && told["data"]["job_id"].is_string(),
+            "{told}"
+        );
+    }
+    for (event, field) in [
+        (EventName::FleetScaled, "to"),
+        (EventName::BudgetThreshold, "percent"),
+    ] {
+        let told = sample(event);
+        assert!(told["data"][field].is_number(), "{told}");
+        assert_eq!(
+            (told["data"].get("job_id"), &told["data"]["test"]),
+            (None, &json!(true))
+        );
+    }
+}

@@ -128,7 +128,7 @@ pub trait NotificationStore: Send + Sync {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<JobId>, StoreError>> + Send;
 
-    /// Stores a notification that belongs to no change of a job: a sample.
+    /// Stores a notification that belongs to no change of a job: a sample, or one of the fleet. A conflict if it is there.
     fn add_notification(
         &self,
         notification: &Notification,

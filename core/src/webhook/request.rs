@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     address::NetworkRules,
+    id::KeyId,
     nearest::nearest,
     notify::EventName,
     secret::Secret,
@@ -32,6 +33,22 @@ pub struct EndpointRequest {
     pub description: Option<String>,
     /// Whether anything is sent to it.
     pub enabled: Option<bool>,
+}
+
+impl EndpointRequest {
+    /// Refuses what endpoints of this owner are not told. The fleet is the operator's: keys that see only their own jobs hear nothing of it.
+    pub fn check_for(&self, owner: Option<&KeyId>) -> Result<(), SpecError> {
+        let named = self.events.iter().flatten();
+        let mut of_fleet = named.filter(|event| event.is_of_fleet());
+        match of_fleet.next().filter(|_| owner.is_some()) {
+            None => Ok(()),
+            Some(event) => {
+                let message =
+                    format!("{event} is told to endpoints of the operator only; leave it out");
+                Err(SpecError::invalid("/events", message))
+            }
+        }
+    }
 }
 
 /// Reads the body of `POST /v1/webhook-endpoints`.

@@ -5,6 +5,7 @@
 //! repaired by a later one, with the same token.
 
 mod observe;
+mod tell;
 
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use nommer_core::{
 };
 
 use observe::{learn, observe, seen};
+use tell::tell;
 
 /// For how long scale looks at instances that are gone. One that came and went between two runs has reported, and its place is free;
 /// without its row it would count as one that never came up. A day covers any outage that scale may sleep through.
@@ -94,11 +96,14 @@ pub async fn scale<B: Backend, F: Fleet>(
     let figures = Figures::of(&observed, now);
     let plan = plan_scale(&observed, &settings.fleet, now);
     let reserved = record.reserve(&plan, &settings.fleet, now);
+    record.note_untold(&settings.budget, &plan.reason, now);
     if record.paused(now).is_some() {
         // Those that came up after the pause began, or could not be asked then.
         request_drain_of_all(backend.store(), now).await?;
     }
     if !worth_writing(&before, &record) {
+        // A run that died may have left some.
+        tell(backend, &record.untold).await?;
         return Ok(done(&plan, figures, 0, 0));
     }
     record.version = version.0 + 1;
@@ -118,6 +123,7 @@ pub async fn scale<B: Backend, F: Fleet>(
             failed += 1;
         }
     }
+    tell(backend, &record.untold).await?;
     if launched + failed > 0 {
         tracing::info!(launched, failed, reason = plan.reason, "scaled");
     }

@@ -3,15 +3,19 @@
 use std::{collections::BTreeMap, sync::Mutex};
 
 use nommer_core::{
+    address::NetworkRules,
     fleet::{Budget, BudgetAction},
-    id::{InstanceId, JobId},
+    id::{EndpointId, InstanceId, JobId},
     instance::InstanceState,
     job::Job,
     memory::Memory,
     money::WorkAverage,
-    ports::{Machine, Version},
+    notify::{EventName, News, Notification},
+    ports::{EndpointStore as _, Machine, NotificationStore as _, Version},
     sealed::SealedSecrets,
     spec::{SpecRules, parse_v1},
+    uri::NotifyUrl,
+    webhook::WebhookEndpoint,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -354,4 +358,93 @@ async fn a_day_without_scale_is_caught_up_with_by_one_run() {
         .unwrap();
     // One to begin with: those of yesterday never came up, as far as anybody knows.
     assert_eq!(late.launched, 1, "{late:?}");
+}
+
+/// Adds an endpoint of the operator's for these events.
+async fn with_endpoint(backend: &Memory, events: &[EventName]) -> EndpointId {
+    let id = EndpointId::from_uuid(Uuid::from_u128(1));
+    let url = NotifyUrl::parse("https://hooks.example.com/", &NetworkRules::default());
+    let endpoint = WebhookEndpoint {
+        id: id.clone(),
+        url: url.unwrap(),
+        sealed_url: None,
+        events: events.iter().copied().collect(),
+        description: String::new(),
+        disabled: None,
+        secrets: Vec::new(),
+        created_at: at(0),
+        updated_at: at(0),
+    };
+    let all = [endpoint];
+    let put = backend.store.put_endpoints(None, &all, Version(0));
+    put.await.unwrap();
+    id
+}
+
+async fn told(backend: &Memory, to: &EndpointId) -> Vec<Notification> {
+    let mut told = backend.store.notifications_to(to, None, 100).await.unwrap();
+    told.reverse();
+    told
+}
+
+#[tokio::test]
+async fn the_operator_hears_once_that_the_fleet_grew_and_shrank() {
+    let (backend, cloud) = (with_jobs(1).await, Cloud::default());
+    let endpoint = with_endpoint(&backend, &[EventName::FleetScaled]).await;
+    for second in 0..3 {
+        scale(&backend, &cloud, &settings(), at(second))
+            .await
+            .unwrap();
+    }
+    let grown = told(&backend, &endpoint).await;
+    let [one] = grown.as_slice() else {
+        panic!("{grown:?}");
+    };
+    let Some(News::Fleet(size)) = &one.news else {
+        panic!("{one:?}");
+    };
+    assert_eq!((size.from, size.to), (0, 1));
+    assert!(!size.reason.is_empty());
+    assert_eq!(backend.state_queue.len(), 1, "state-change has a hint");
+
+    cloud.end_all();
+    let gone = at(7_200);
+    scale(&backend, &cloud, &settings(), gone).await.unwrap();
+    let (record, _) = backend.store.fleet().await.unwrap();
+    assert_eq!(record.untold, [], "what was told is forgotten");
+}
+
+#[tokio::test]
+async fn what_a_run_that_died_did_not_tell_is_told_by_the_next_and_not_twice() {
+    let (backend, cloud) = (with_jobs(0).await, Cloud::default());
+    let endpoint = with_endpoint(&backend, &[EventName::FleetScaled]).await;
+    let (mut record, read) = backend.store.fleet().await.unwrap();
+    record.reservations = vec![];
+    record.told.instances = 2;
+    record.note_untold(&Budget::default(), "nothing waits", at(0));
+    let left = record.untold.clone();
+    backend.store.put_fleet(&record, read).await.unwrap();
+    // It died after it had stored the notification, and before it forgot.
+    let one = &left[0];
+    let target = nommer_core::notify::Target::Endpoint(endpoint.clone());
+    let stored = Notification::of_fleet(one.name.clone(), one.news.clone(), target, one.at);
+    backend.store.add_notification(&stored).await.unwrap();
+
+    for second in 0..2 {
+        scale(&backend, &cloud, &settings(), at(second))
+            .await
+            .unwrap();
+    }
+    assert_eq!(told(&backend, &endpoint).await, [stored]);
+    assert_eq!(backend.store.fleet().await.unwrap().0.untold, []);
+}
+
+#[tokio::test]
+async fn who_did_not_ask_is_not_told_of_the_fleet() {
+    let (backend, cloud) = (with_jobs(1).await, Cloud::default());
+    let default: Vec<_> = EventName::by_default().into_iter().collect();
+    let endpoint = with_endpoint(&backend, &default).await;
+    scale(&backend, &cloud, &settings(), at(0)).await.unwrap();
+    assert_eq!(told(&backend, &endpoint).await, []);
+    assert_eq!(backend.state_queue.len(), 0);
 }

@@ -11,19 +11,19 @@ use rusqlite::{Connection, params};
 use super::{LocalStore, one_row, records};
 use crate::db::Fault;
 
-/// Stores a new notification.
+/// Stores a new notification; a conflict if it is there.
 pub(super) fn insert(connection: &Connection, notification: &Notification) -> Result<(), Fault> {
-    let sql = "INSERT INTO notifications (job_id, sequence, target, place, next_attempt_at, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql = "INSERT INTO notifications (job_id, sequence, target, place, next_attempt_at, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+               ON CONFLICT DO NOTHING";
     let place = notification.target.endpoint().map(|_| notification.place());
-    connection.prepare_cached(sql)?.execute(params![
+    one_row(connection.prepare_cached(sql)?.execute(params![
         notification.job_id.as_str(),
         sequence(notification),
         target(notification),
         place,
         notification.next_attempt_at.map(Timestamp::as_millisecond),
         serde_json::to_string(notification)?,
-    ])?;
-    Ok(())
+    ])?)
 }
 
 fn sequence(notification: &Notification) -> i64 {

@@ -110,7 +110,7 @@ async fn ask(process: &Arc<Process>, body: &Value) -> Result<BatchId, StoreError
         CreatedBatch::Existing { id, .. } => id,
     };
     // The batch is safe: what fails here is done by prune.
-    advance(&*side, &id, now).await.ok();
+    Box::pin(advance(&*side, &id, now)).await.ok();
     Ok(id)
 }
 

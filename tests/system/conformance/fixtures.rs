@@ -93,6 +93,7 @@ pub(super) fn notification(job: &JobId, sequence: u64, due: Option<i64>) -> Noti
         sequence,
         target: Target::NotifyUrl,
         sample: None,
+        news: None,
         state: StateName::Downloading,
         details: String::new(),
         created_at: at(0),

@@ -445,3 +445,21 @@ async fn what_a_disabled_endpoint_missed_is_delivered_again_once_it_is_enabled()
         (DeliveryStatus::Due, Target::Endpoint(id.parse().unwrap()))
     );
 }
+
+#[tokio::test]
+async fn only_endpoints_of_the_operator_hear_of_the_fleet() {
+    let server = server();
+    let mut body = hook();
+    body["events"] = json!(["job.finished", "fleet.scaled"]);
+    let confined = key(&server, 1, &[Scope::Submit]).await;
+    let (status, problem) = server.as_key(&confined, "POST", PATH, &body).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
+    assert_eq!(problem["errors"][0]["pointer"], "/events");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("fleet.scaled"),
+        "{problem}"
+    );
+    let admin = key(&server, 2, &[Scope::Admin]).await;
+    server.endpoint(&admin, &body).await;
+    server.endpoint("", &body).await;
+}

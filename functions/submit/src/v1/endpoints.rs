@@ -69,6 +69,7 @@ pub(crate) async fn create<B: Backend, W: ScaleSignal>(
     body: Body,
 ) -> Result<Response, Refusal> {
     let request = parse_new(&read_json(body).await?.into_value(), &submit.rules.network)?;
+    request.check_for(caller.confined_to())?;
     let (now, id) = (Timestamp::now(), EndpointId::from_uuid(Uuid::now_v7()));
     let (secret, sealed) = new_secret(&submit, &id).await?;
     let sealed_url = sealed_url(&submit, &request, &id).await?;
@@ -127,6 +128,7 @@ pub(crate) async fn update<B: Backend, W: ScaleSignal>(
     body: Body,
 ) -> Result<Json<EndpointView>, Refusal> {
     let request = parse_change(&read_json(body).await?.into_value(), &submit.rules.network)?;
+    request.check_for(caller.confined_to())?;
     let now = Timestamp::now();
     let endpoint = find(&submit, &caller, &id).await?;
     let sealed_url = sealed_url(&submit, &request, &endpoint.id).await?;
