@@ -15,6 +15,8 @@
 
 mod apply;
 mod event;
+mod files;
+mod published;
 mod state;
 
 #[cfg(test)]
@@ -26,6 +28,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use event::{Applied, Denied, Effect, Event};
+pub use files::OutputFile;
+pub use published::Published;
 pub use state::{JobState, Stage, StateName};
 
 use crate::{
@@ -192,9 +196,12 @@ pub struct Output {
     /// The same by VMAF (0 to 100).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vmaf: Option<f64>,
-    /// Version tag at the destination.
+    /// Version tag at the destination, of the file at `url`.
     #[serde(default)]
     pub etag: Option<String>,
+    /// The files beside the one at `url`: segments, other manifests, pictures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<OutputFile>,
     /// What its bytes amount to, as `sha256:` and 64 hexadecimal digits. Only a single file has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<String>,
