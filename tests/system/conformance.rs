@@ -229,7 +229,7 @@ macro_rules! media_conformance {
                 an_unwanted_output_leaves_nothing;
             outputs:
                 an_output_is_deleted_as_the_version_that_was_committed
-                what_replaced_an_output_is_told_from_it
+                what_replaced_an_output_is_not_deleted
                 what_is_not_there_counts_as_deleted
                 segments_are_deleted_by_their_names_and_no_others
                 what_lies_elsewhere_is_beyond_reach;

@@ -28,13 +28,19 @@ pub(super) async fn an_output_is_deleted_as_the_version_that_was_committed(
     }
 }
 
-/// That a store refuses to delete another version by itself is not asked of all: emulators of S3 know no such condition.
-pub(super) async fn what_replaced_an_output_is_told_from_it(world: &impl MediaWorld) {
+pub(super) async fn what_replaced_an_output_is_not_deleted(world: &impl MediaWorld) {
     let etag = publish(world, "out.mp4").await;
     world.put("out.mp4", "theirs, which is longer").await;
     let (outputs, uri) = (world.outputs(), world.uri("out.mp4"));
     let found = outputs.facts(&uri).await.unwrap().unwrap();
     assert_ne!(found.etag, etag);
+    let refused = outputs.remove(&uri, etag.as_deref()).await;
+    assert!(
+        matches!(refused, Err(MediaError::Changed(_))),
+        "{refused:?}"
+    );
+    let stays = world.get("out.mp4").await;
+    assert_eq!(stays.as_deref(), Some("theirs, which is longer"));
 }
 
 pub(super) async fn what_is_not_there_counts_as_deleted(world: &impl MediaWorld) {
