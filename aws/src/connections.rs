@@ -63,7 +63,8 @@ fn settings() -> HttpConnectorSettings {
         .build()
 }
 
-fn ready() -> SharedHttpConnector {
+/// Connections for requests that no client makes.
+pub(crate) fn ready() -> SharedHttpConnector {
     SharedHttpConnector::new(connector(Some(settings())))
 }
 

@@ -39,7 +39,7 @@ pub use gateway::ApiSigner;
 pub use imds::{Imds, Notice};
 pub use logging::log_to_lambda;
 pub use queue::SqsQueue;
-pub use s3::{S3Options, S3Storage};
+pub use s3::{S3Options, S3Outputs, S3Storage};
 pub use secrets::KmsSecrets;
 pub use signal::{DETAIL_TYPE, EventSignal, SOURCE};
 pub use stack::Stack;
@@ -57,6 +57,7 @@ pub struct Aws {
     state_queue: SqsQueue,
     secrets: KmsSecrets,
     uploads: Option<S3Uploads>,
+    outputs: Option<S3Outputs>,
 }
 
 impl Aws {
@@ -78,6 +79,10 @@ impl Aws {
                 .media_bucket
                 .as_ref()
                 .and_then(|bucket| S3Uploads::new(config, bucket)),
+            outputs: environment
+                .media_bucket
+                .as_ref()
+                .and_then(|bucket| S3Outputs::new(config, bucket)),
         }
     }
 
@@ -92,6 +97,7 @@ impl Backend for Aws {
     type Queue = SqsQueue;
     type Secrets = KmsSecrets;
     type Uploads = S3Uploads;
+    type Outputs = S3Outputs;
 
     fn store(&self) -> &DynamoStore {
         &self.store
@@ -114,5 +120,9 @@ impl Backend for Aws {
 
     fn uploads(&self) -> Option<&S3Uploads> {
         self.uploads.as_ref()
+    }
+
+    fn outputs(&self) -> Option<&S3Outputs> {
+        self.outputs.as_ref()
     }
 }

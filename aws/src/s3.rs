@@ -8,6 +8,7 @@ mod clients;
 mod fault;
 mod fetch;
 mod multipart;
+mod outputs;
 mod parts;
 mod upload;
 
@@ -29,6 +30,7 @@ use tokio::sync::OnceCell;
 use clients::Clients;
 pub(crate) use clients::endpoint;
 use fault::S3Fault;
+pub use outputs::S3Outputs;
 pub use upload::StagedObject;
 
 /// A client for buckets of one's own. An endpoint that takes the place of AWS's has buckets in the path.

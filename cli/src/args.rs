@@ -389,7 +389,7 @@ pub(crate) enum JobsCommand {
         after_help = "Example:\n  nommer jobs bulk retry --state ERROR --created-after 2026-01-31T12:00:00Z"
     )]
     Bulk(BulkArgs),
-    /// Forget jobs that have ended. Their outputs stay.
+    /// Forget jobs that have ended. Their outputs stay, unless --outputs is given.
     Delete {
         /// The job's id.
         #[arg(required_unless_present = "all", conflicts_with = "all")]
@@ -398,6 +398,10 @@ pub(crate) enum JobsCommand {
         /// Every job: those that have not ended are canceled first. The original's wipe.
         #[arg(long)]
         all: bool,
+
+        /// Delete what they published, too: files that nobody has replaced since.
+        #[arg(long)]
+        outputs: bool,
 
         /// Don't ask.
         #[arg(short, long)]

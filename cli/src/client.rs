@@ -378,13 +378,14 @@ impl Client {
             .await
     }
 
-    pub(crate) async fn delete(&self, id: &str) -> Result<(), Failure> {
-        self.send(
-            self.http
-                .delete(self.url(&format!("/v1/jobs/{}", segment(id)))),
-        )
-        .await
-        .map(drop)
+    /// Forgets a job, with what it published or without.
+    pub(crate) async fn delete(&self, id: &str, with_outputs: bool) -> Result<(), Failure> {
+        let path = format!("/v1/jobs/{}", segment(id));
+        let mut request = self.http.delete(self.url(&path));
+        if with_outputs {
+            request = request.query(&[("delete_outputs", true)]);
+        }
+        self.send(request).await.map(drop)
     }
 
     pub(crate) async fn deliveries(

@@ -214,6 +214,7 @@ impl System {
         cleaned.context("clear the folder for uploads")?;
         let data_dir = local.folder().to_owned();
         let folders = folders(&settings, &data_dir)?;
+        let local = Arc::new(local.serving(folders.clone()));
         let mut network = NetworkRules::from(&settings);
         network.extra_allowed.extend(receiver);
         let rules = SpecRules {
@@ -228,7 +229,6 @@ impl System {
             crate::encoder::SETTINGS_VARIABLE.to_owned(),
             serde_json::to_string(&settings).context("write the settings for encoders")?,
         )];
-        let local = Arc::new(local);
         let fleet = ProcessFleet::new(&local, program, vec!["encoder".to_owned()], variables);
         Ok(Self {
             settings,

@@ -61,12 +61,24 @@ pub(crate) async fn run(
             Ok(())
         }
         JobsCommand::Bulk(args) => many::bulk(client, output, args).await,
-        JobsCommand::Delete { id: Some(id), .. } => {
-            client.delete(id).await?;
-            output.note(format!("{id} is forgotten"));
+        JobsCommand::Delete {
+            id: Some(id),
+            outputs,
+            ..
+        } => {
+            client.delete(id, *outputs).await?;
+            output.note(match outputs {
+                true => format!("{id} is forgotten, and its outputs are deleted"),
+                false => format!("{id} is forgotten"),
+            });
             Ok(())
         }
-        JobsCommand::Delete { id: None, yes, .. } => many::delete_all(client, output, *yes).await,
+        JobsCommand::Delete {
+            id: None,
+            outputs,
+            yes,
+            ..
+        } => many::delete_all(client, output, *outputs, *yes).await,
     }
 }
 

@@ -15,7 +15,9 @@
 
 mod apply;
 mod event;
+mod files;
 mod news;
+mod published;
 mod state;
 
 #[cfg(test)]
@@ -27,6 +29,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use event::{Applied, Denied, Effect, Event};
+pub use files::OutputFile;
+pub use published::Published;
 pub use state::{JobState, Stage, StateName};
 
 use crate::{
@@ -196,9 +200,12 @@ pub struct Output {
     /// The same by VMAF (0 to 100).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vmaf: Option<f64>,
-    /// Version tag at the destination.
+    /// Version tag at the destination, of the file at `url`.
     #[serde(default)]
     pub etag: Option<String>,
+    /// The files beside the one at `url`: segments, other manifests, pictures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<OutputFile>,
     /// What its bytes amount to, as `sha256:` and 64 hexadecimal digits. Only a single file has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<String>,

@@ -2,9 +2,11 @@
 //!
 //! They keep the contracts of the ports to the letter, so the conformance tests run on them too.
 
+mod outputs;
 mod queue;
 mod store;
 
+pub use outputs::MemoryOutputs;
 pub use queue::MemoryQueue;
 pub use store::MemoryStore;
 
@@ -32,6 +34,8 @@ pub struct Memory {
     pub state_queue: MemoryQueue,
     /// Keeps secrets in the clear.
     pub secrets: PlainSecrets,
+    /// Outputs that were published.
+    pub outputs: MemoryOutputs,
 }
 
 impl Memory {
@@ -43,6 +47,7 @@ impl Memory {
             bulk_queue: MemoryQueue::new(now),
             state_queue: MemoryQueue::new(now),
             secrets: PlainSecrets,
+            outputs: MemoryOutputs::default(),
         }
     }
 }
@@ -52,6 +57,7 @@ impl Backend for Memory {
     type Queue = MemoryQueue;
     type Secrets = PlainSecrets;
     type Uploads = MemoryUploads;
+    type Outputs = MemoryOutputs;
 
     fn store(&self) -> &MemoryStore {
         &self.store
@@ -74,6 +80,10 @@ impl Backend for Memory {
 
     fn uploads(&self) -> Option<&MemoryUploads> {
         Some(&MemoryUploads)
+    }
+
+    fn outputs(&self) -> Option<&MemoryOutputs> {
+        Some(&self.outputs)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Every write is conditional, so that two processes can never both believe that they made the same change.
 
 mod media;
+mod outputs;
 mod table;
 
 use std::{future::Future, time::Duration};
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use media::{MediaError, MediaStorage, ObjectAttributes, ObjectFacts, Piece, Upload};
+pub use outputs::Outputs;
 pub use table::{
     BatchStore, Created, CreatedBatch, EndpointStore, FleetStore, IdempotencyKey, JobFilter,
     JobStore, KeyStore, LogStore, NotificationStore, PresetStore,
@@ -223,6 +225,8 @@ pub trait Backend: Send + Sync + 'static {
     type Secrets: Secrets;
     /// The place for uploads.
     type Uploads: Uploads;
+    /// The place of outputs that can be deleted.
+    type Outputs: Outputs;
 
     /// Where jobs, notifications and the fleet live.
     fn store(&self) -> &Self::Store;
@@ -238,6 +242,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Where callers bring media to, if there is such a place.
     fn uploads(&self) -> Option<&Self::Uploads>;
+
+    /// What deletes outputs, if anything does.
+    fn outputs(&self) -> Option<&Self::Outputs>;
 
     /// Records a new job and puts its hint into its queue: in one write where both are in one place. A hint that could not be sent is
     /// told beside what became of the job: prune sends it again.

@@ -9,6 +9,7 @@ pub(crate) mod fields;
 mod legacy;
 mod outputs;
 mod probe;
+mod retry;
 mod template;
 mod thumbnails;
 mod v1;
@@ -21,6 +22,7 @@ pub use batch::BatchRequest;
 pub use check::Checked;
 pub use legacy::parse_legacy;
 pub use probe::parse_probe;
+pub use retry::RetryRequest;
 pub use template::{Names, expand};
 pub use v1::{EstimateRequest, parse_estimate, parse_v1};
 

@@ -7,7 +7,7 @@ use std::{future::Future, path::PathBuf};
 
 use nommer_core::{
     error::{Code, JobError, Warning},
-    job::{Output, Report},
+    job::{Output, OutputFile, Report},
     moov::Segment,
     ports::{MediaStorage, ObjectAttributes},
     progress::Progress,
@@ -75,12 +75,40 @@ pub trait Steps: Sync {
 /// An output in files of this machine.
 #[derive(Clone, Debug)]
 pub struct Made {
-    /// What it is; its version tag is added later.
+    /// What it is; its files and their version tags are added later.
     pub output: Output,
     /// Files under names that nothing refers to before the files below are visible.
     pub parts: Vec<MadeFile>,
     /// The files that make it visible, in the order in which they have to be.
     pub files: Vec<MadeFile>,
+}
+
+impl Made {
+    /// The output as it is recorded, once its files are visible and have these version tags. The last of them is the one at its address, and
+    /// all others lie below the folder of that.
+    pub(crate) fn recorded(self, etags: Vec<Option<String>>) -> Output {
+        let mut output = self.output;
+        let Some(main) = self.files.last() else {
+            return output;
+        };
+        let address = main.destination.identity();
+        let folder = &address[..address.rfind('/').map_or(0, |slash| slash + 1)];
+        let name = |file: &MadeFile| {
+            let address = file.destination.identity();
+            address.strip_prefix(folder).map(str::to_owned)
+        };
+        output.files = OutputFile::all(self.parts.iter().filter_map(name));
+        let mut shown: Vec<_> = self.files.iter().filter_map(name).zip(etags).collect();
+        output.etag = shown.pop().and_then(|(_, etag)| etag);
+        output
+            .files
+            .extend(shown.into_iter().map(|(name, etag)| OutputFile {
+                name,
+                count: None,
+                etag,
+            }));
+        output
+    }
 }
 
 /// A file of this machine and where it goes.
@@ -139,4 +167,66 @@ pub(crate) async fn unless_canceled<T>(
 ) -> Result<T, Stop> {
     let stopped = || JobError::new(Code::Interrupted, "the attempt was stopped");
     Ok(cancel.run_until_cancelled(work).await.ok_or_else(stopped)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(address: &str) -> MadeFile {
+        MadeFile {
+            destination: serde_json::from_value(address.into()).unwrap(),
+            file: PathBuf::new(),
+            segments: Vec::new(),
+            attributes: ObjectAttributes::NONE,
+        }
+    }
+
+    fn recorded(parts: &[&str], files: &[&str]) -> Output {
+        let made = Made {
+            output: Output::default(),
+            parts: parts.iter().map(|address| file(address)).collect(),
+            files: files.iter().map(|address| file(address)).collect(),
+        };
+        let etags = (0..files.len()).map(|number| Some(number.to_string()));
+        made.recorded(etags.collect())
+    }
+
+    #[test]
+    fn an_output_in_one_file_is_recorded_with_its_version_alone() {
+        let output = recorded(&[], &["s3://out-bucket/film/a.mp4"]);
+        assert_eq!(output.etag.as_deref(), Some("0"));
+        assert!(output.files.is_empty());
+    }
+
+    #[test]
+    fn the_files_of_a_package_are_recorded_from_its_folder_on() {
+        let output = recorded(
+            &[
+                "file:///out/film/job_1/video/720/00001.m4s",
+                "file:///out/film/job_1/video/720/00002.m4s",
+                "file:///out/film/job_1/captions-en.vtt",
+            ],
+            &[
+                "file:///out/film/media_0.m3u8",
+                "file:///out/film/manifest.mpd",
+                "file:///out/film/master.m3u8",
+            ],
+        );
+        assert_eq!(output.etag.as_deref(), Some("2"));
+        let told: Vec<_> = output
+            .files
+            .iter()
+            .map(|file| (file.name.as_str(), file.count, file.etag.as_deref()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("job_1/video/720/00001.m4s", Some(2), None),
+                ("job_1/captions-en.vtt", None, None),
+                ("media_0.m3u8", None, Some("0")),
+                ("manifest.mpd", None, Some("1")),
+            ]
+        );
+    }
 }

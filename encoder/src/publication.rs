@@ -99,11 +99,12 @@ impl<'a, M: MediaStorage> Publication<'a, M> {
     pub(crate) async fn commit(mut self, made: Vec<Made>) -> Result<Vec<Output>, Stop> {
         let mut waiting = std::mem::take(&mut self.staged).into_iter();
         let mut outputs = Vec::new();
-        for mut one in made {
+        for one in made {
+            let mut etags = Vec::new();
             for (staged, before) in waiting.by_ref().take(one.files.len()) {
                 let committed = self.storage.commit(staged, before.as_ref()).await;
                 match committed {
-                    Ok(etag) => one.output.etag = etag,
+                    Ok(etag) => etags.push(etag),
                     Err(error) => {
                         self.staged = waiting.collect();
                         self.discard().await;
@@ -111,7 +112,7 @@ impl<'a, M: MediaStorage> Publication<'a, M> {
                     }
                 }
             }
-            outputs.push(one.output);
+            outputs.push(one.recorded(etags));
         }
         Ok(outputs)
     }

@@ -115,6 +115,7 @@ pub struct Local {
     secrets: LocalSecrets,
     signing_secret: SigningSecret,
     uploads: LocalUploads,
+    outputs: Option<FolderStorage>,
 }
 
 impl Local {
@@ -137,8 +138,19 @@ impl Local {
             signing_secret: secrets::signing_secret(&folder.join("webhook.key"))?,
             db,
             uploads: LocalUploads::new(&folder),
+            outputs: None,
             folder,
         })
+    }
+
+    /// The same where outputs in these folders can be deleted. Nothing of the data folder is among them that is not named.
+    #[must_use]
+    pub fn serving(self, folders: Vec<PathBuf>) -> Self {
+        let outputs = FolderStorage::new(folders, self.folder.clone());
+        Self {
+            outputs: Some(outputs),
+            ..self
+        }
     }
 
     /// The right to be the one server of this data folder, for as long as it is held.
@@ -180,6 +192,7 @@ impl Backend for Local {
     type Queue = LocalQueue;
     type Secrets = LocalSecrets;
     type Uploads = LocalUploads;
+    type Outputs = FolderStorage;
 
     fn store(&self) -> &LocalStore {
         &self.store
@@ -213,5 +226,9 @@ impl Backend for Local {
 
     fn uploads(&self) -> Option<&LocalUploads> {
         Some(&self.uploads)
+    }
+
+    fn outputs(&self) -> Option<&FolderStorage> {
+        self.outputs.as_ref()
     }
 }

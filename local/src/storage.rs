@@ -4,6 +4,7 @@
 //! long as its writer lives, so that what a killed writer left behind is known and removed by the next one.
 
 mod in_place;
+mod outputs;
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -14,6 +14,7 @@ mod logs;
 mod machines;
 mod media;
 mod notifications;
+mod outputs;
 mod presets;
 mod queue;
 mod secrets;
@@ -25,7 +26,7 @@ use std::time::Duration;
 use nommer_core::{
     ports::{
         BatchStore, EndpointStore, Fleet, FleetStore, JobQueue, JobStore, KeyStore, LogStore,
-        MediaStorage, NotificationStore, PresetStore, Secrets,
+        MediaStorage, NotificationStore, Outputs, PresetStore, Secrets,
     },
     uri::MediaUri,
 };
@@ -75,12 +76,17 @@ pub(crate) trait World: Sized + Sync {
 trait MediaWorld {
     /// The adapter.
     type Storage: MediaStorage;
+    /// What deletes what that stored.
+    type Outputs: Outputs;
 
     /// Makes one.
     async fn new() -> Self;
 
     /// The adapter.
     fn storage(&self) -> &Self::Storage;
+
+    /// What deletes what that stored.
+    fn outputs(&self) -> &Self::Outputs;
 
     /// The address of the object with this name, which may hold slashes.
     fn uri(&self, name: &str) -> MediaUri;
@@ -221,6 +227,12 @@ macro_rules! media_conformance {
                 an_output_does_not_replace_what_changed_meanwhile
                 an_output_replaces_what_is_as_it_was
                 an_unwanted_output_leaves_nothing;
+            outputs:
+                an_output_is_deleted_as_the_version_that_was_committed
+                what_replaced_an_output_is_not_deleted
+                what_is_not_there_counts_as_deleted
+                segments_are_deleted_by_their_names_and_no_others
+                what_lies_elsewhere_is_beyond_reach;
         }
     };
 }

@@ -15,6 +15,7 @@ mod boot;
 mod cli;
 mod clients;
 mod conformance;
+mod delete;
 mod deploy;
 mod durability;
 mod ec2;

@@ -66,6 +66,16 @@ impl S3Fault {
         }
     }
 
+    /// What an answer says that no client read: its status, and the code and message of its body.
+    pub(super) fn answered(status: u16, body: &str) -> Self {
+        Self {
+            status: Some(status),
+            code: element(body, "Code").map(str::to_owned),
+            region: None,
+            detail: element(body, "Message").unwrap_or_default().to_owned(),
+        }
+    }
+
     /// That there is no bucket, for `HEAD`, whose answers have no room for S3's own words.
     pub(super) fn no_bucket() -> Self {
         Self {
@@ -132,6 +142,12 @@ impl S3Fault {
             detail: format!("{code} {}", self.detail).trim().to_owned(),
         }
     }
+}
+
+/// The text of the first element of this name.
+pub(super) fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
 }
 
 /// A fault of the local disk.

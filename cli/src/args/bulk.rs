@@ -24,6 +24,10 @@ pub(crate) struct BulkArgs {
     #[arg(long, value_name = "TIME")]
     pub(crate) created_before: Option<String>,
 
+    /// Of jobs that are deleted, delete what they published, too.
+    #[arg(long)]
+    pub(crate) outputs: bool,
+
     /// Don't ask.
     #[arg(short, long)]
     pub(crate) yes: bool,
@@ -38,6 +42,7 @@ impl BulkArgs {
             external_id: None,
             created_after: None,
             created_before: None,
+            outputs: false,
             yes,
         }
     }
@@ -56,7 +61,7 @@ impl BulkArgs {
 pub(crate) enum BulkAction {
     /// Cancel those that have not ended.
     Cancel,
-    /// Forget those that have. Their outputs stay.
+    /// Forget those that have. Their outputs stay, unless --outputs is given.
     Delete,
     /// Try those that ended badly again, as new jobs.
     Retry,

@@ -14,9 +14,11 @@ pub(super) async fn bulk(client: &Client, output: Output, args: &BulkArgs) -> Re
     }
     let (mut matched, mut done, mut refused) = (0, 0, Vec::new());
     loop {
-        let page = client
-            .bulk(&json!({"action": action, "filter": filter}))
-            .await?;
+        let mut request = json!({"action": action, "filter": filter});
+        if args.outputs {
+            request["delete_outputs"] = json!(true);
+        }
+        let page = client.bulk(&request).await?;
         matched += page.matched;
         done += page.done;
         refused.extend(page.refused);
@@ -36,13 +38,18 @@ pub(super) async fn bulk(client: &Client, output: Output, args: &BulkArgs) -> Re
     Ok(())
 }
 
-pub(super) async fn delete_all(client: &Client, output: Output, yes: bool) -> Result<(), Failure> {
-    if !yes
-        && !confirmed(
-            output,
-            "Delete every job, and cancel those that have not ended?",
-        )?
-    {
+pub(super) async fn delete_all(
+    client: &Client,
+    output: Output,
+    with_outputs: bool,
+    yes: bool,
+) -> Result<(), Failure> {
+    let question = if with_outputs {
+        "Delete every job and all that they published, and cancel those that have not ended?"
+    } else {
+        "Delete every job, and cancel those that have not ended?"
+    };
+    if !yes && !confirmed(output, question)? {
         return Err(Failure::usage("nothing was deleted"));
     }
     let jobs = client.all_jobs(None).await?;
@@ -50,13 +57,14 @@ pub(super) async fn delete_all(client: &Client, output: Output, yes: bool) -> Re
         client.cancel(job.id.as_str()).await?;
     }
     for job in &jobs {
-        client.delete(job.id.as_str()).await?;
+        client.delete(job.id.as_str(), with_outputs).await?;
     }
     if output.json {
         return Ok(output.json(&serde_json::json!({"deleted": jobs.len()}))?);
     }
+    let outputs = if with_outputs { "are deleted" } else { "stay" };
     output.note(format!(
-        "{} jobs are forgotten; their outputs stay",
+        "{} jobs are forgotten; their outputs {outputs}",
         jobs.len()
     ));
     Ok(())

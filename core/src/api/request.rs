@@ -372,6 +372,18 @@ pub struct BulkRequest {
     pub action: BulkAction,
     /// To which: all that are given must hold. `{}` means every job.
     pub filter: BulkFilter,
+    /// Whether jobs that are deleted take what they published along, as `DELETE /v1/jobs/{id}` does. With the action `delete` alone; then at
+    /// most 10 jobs in one request.
+    pub delete_outputs: Option<bool>,
+}
+
+/// Another try of a job that ended badly.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetryRequest {
+    /// Whether outputs that are there already are left alone. A job publishes all of its outputs or none, so that of one which ended badly
+    /// all are made again, whatever this says.
+    pub only_failed_outputs: Option<bool>,
 }
 
 /// What can be done to many jobs.

@@ -94,7 +94,7 @@ pub fn router<B: Backend, W: ScaleSignal + 'static>(submit: Arc<Submit<B, W>>) -
 
 /// Jobs.
 fn job_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, W>>> {
-    use v1::{bulk, create, jobs, logs};
+    use v1::{bulk, create, delete, jobs, logs};
     Router::new()
         .route(
             "/v1/jobs",
@@ -102,7 +102,7 @@ fn job_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, W>
         )
         .route(
             "/v1/jobs/{id}",
-            routing::get(jobs::get::<B, W>).delete(jobs::delete::<B, W>),
+            routing::get(jobs::get::<B, W>).delete(delete::delete::<B, W>),
         )
         .route("/v1/jobs:bulk", routing::post(bulk::bulk::<B, W>))
         .route("/v1/jobs/{id}/events", routing::get(jobs::events::<B, W>))

@@ -18,6 +18,7 @@ use super::*;
 
 mod batches;
 mod bulk;
+mod delete;
 mod endpoints;
 mod fleet;
 mod keys;

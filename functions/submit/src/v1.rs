@@ -3,6 +3,7 @@
 pub(crate) mod batches;
 pub(crate) mod bulk;
 pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod deliveries;
 pub(crate) mod endpoints;
 pub(crate) mod jobs;

@@ -17,7 +17,7 @@ use nommer_core::{
     job::{Job, JobState},
     lane::Lane,
     lease::LeaseToken,
-    memory::MemoryUploads,
+    memory::{MemoryOutputs, MemoryUploads},
     notify::Notification,
     ports::{
         Backend, Created, IdempotencyKey, JobFilter, JobStore, NotificationStore as _, StoreError,
@@ -68,6 +68,7 @@ impl Backend for Side {
     type Queue = SimQueue;
     type Secrets = SimSecrets;
     type Uploads = MemoryUploads;
+    type Outputs = MemoryOutputs;
 
     fn store(&self) -> &SimStore {
         &self.store
@@ -89,6 +90,10 @@ impl Backend for Side {
     }
 
     fn uploads(&self) -> Option<&MemoryUploads> {
+        None
+    }
+
+    fn outputs(&self) -> Option<&MemoryOutputs> {
         None
     }
 }

@@ -26,7 +26,7 @@ async fn fetch(
         .await
 }
 
-async fn stage<W: MediaWorld>(
+pub(super) async fn stage<W: MediaWorld>(
     world: &W,
     name: &str,
     content: &str,

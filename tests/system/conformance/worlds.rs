@@ -135,6 +135,7 @@ impl Folder {
 
 impl MediaWorld for Folder {
     type Storage = FolderStorage;
+    type Outputs = FolderStorage;
 
     async fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
@@ -145,6 +146,10 @@ impl MediaWorld for Folder {
     }
 
     fn storage(&self) -> &FolderStorage {
+        &self.storage
+    }
+
+    fn outputs(&self) -> &FolderStorage {
         &self.storage
     }
 

@@ -135,7 +135,7 @@ fn encoders_may_touch_neither_instances_nor_rights() {
 }
 
 #[test]
-fn submit_lets_others_put_uploads_and_nothing_else_into_the_bucket() {
+fn submit_lets_others_put_uploads_and_deletes_outputs_in_the_stacks_bucket_alone() {
     let of_submit = allowed()
         .into_iter()
         .filter(|(name, _)| *name == "SubmitRole");
@@ -144,7 +144,7 @@ fn submit_lets_others_put_uploads_and_nothing_else_into_the_bucket() {
         actions.iter().any(|action| action.starts_with("s3:"))
     });
     let in_s3: Vec<_> = in_s3.map(|(_, statement)| statement).collect();
-    let [uploads] = in_s3.as_slice() else {
+    let [uploads, outputs, gone] = in_s3.as_slice() else {
         panic!("{in_s3:?}");
     };
     assert_eq!(actions(uploads), ["s3:PutObject"]);
@@ -152,6 +152,15 @@ fn submit_lets_others_put_uploads_and_nothing_else_into_the_bucket() {
         uploads["Resource"]["Fn::Sub"],
         "${MediaBucket.Arn}/uploads/*"
     );
+    assert_eq!(actions(outputs), ["s3:DeleteObject", "s3:GetObject"]);
+    assert_eq!(outputs["Resource"]["Fn::Sub"], "${MediaBucket.Arn}/*");
+    assert_eq!(actions(gone), ["s3:ListBucket"]);
+    assert_eq!(gone["Resource"], media_bucket());
+}
+
+/// The stack's bucket for media, as statements name it.
+fn media_bucket() -> Value {
+    serde_json::json!({"Fn::GetAtt": ["MediaBucket", "Arn"]})
 }
 
 #[test]

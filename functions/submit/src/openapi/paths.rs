@@ -13,8 +13,8 @@ use nommer_core::{
         JobView, Page, PresetView, ProbeView, Problem, SourceView, StatsView, UploadView,
         request::{
             BatchBody, BulkRequest, EndpointChange, EndpointRequest, EstimateRequest, Health,
-            JobRequest, LegacyAnswer, PauseRequest, PresetRequest, ProbeRequest, TestRequest,
-            UploadRequest, VersionView,
+            JobRequest, LegacyAnswer, PauseRequest, PresetRequest, ProbeRequest, RetryRequest,
+            TestRequest, UploadRequest, VersionView,
         },
     },
     job::{StateChange, StateName},
@@ -113,8 +113,16 @@ pub(super) fn get() {}
 
 /// Forget a job that has ended
 ///
-/// Its outputs stay.
-#[utoipa::path(delete, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path, description = "The job's id.")),
+/// Its outputs stay, unless `delete_outputs=true`. Then what it published is deleted first: the files of its outputs with their segments,
+/// manifests, pictures and captions, and nothing else. If one was replaced since, the answer is `dest_conflict` and nothing is deleted; if one
+/// is gone, that is as good. `dest_forbidden` says that it lies where the system may not delete: a stack may in its own bucket for media, local
+/// mode in the folders that it serves. `conflict` says that the job does not know its files any more: it brought credentials of its own, which
+/// are forgotten when it ends, or it is an older one with segments. A request that was interrupted is sent again, and goes on.
+#[utoipa::path(delete, path = "/v1/jobs/{id}", tag = "jobs",
+    params(
+        ("id" = String, Path, description = "The job's id."),
+        ("delete_outputs" = Option<bool>, Query, description = "Delete what it published, too.", nullable = false),
+    ),
     responses((status = 204, description = "It is forgotten."), Refused))]
 pub(super) fn delete() {}
 
@@ -139,15 +147,16 @@ pub(super) fn cancel() {}
 
 /// Try a job that ended badly again
 ///
-/// As a new job: ends never change. `retry_of` names the old one.
-#[utoipa::path(post, path = "/v1/jobs/{id}/retry", tag = "jobs",
+/// As a new job: ends never change. `retry_of` names the old one. A job publishes all of its outputs or none, when all are made; so the new one
+/// makes all of them, with `only_failed_outputs` or without. Of a job that finished none has failed: that is a `conflict`.
+#[utoipa::path(post, path = "/v1/jobs/{id}/retry", tag = "jobs", request_body(content = Option<RetryRequest>, description = "May be left out."),
     params(("id" = String, Path, description = "The job's id."), ("Idempotency-Key" = Option<String>, Header, description = "As when a job is submitted.", nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     responses((status = 201, description = "The new job.", body = JobView), Refused))]
 pub(super) fn retry() {}
 
 /// Cancel, delete or retry all jobs that a filter finds
 ///
-/// At most 50 in one request; go on with `next_cursor` until there is none.
+/// At most 50 in one request, 10 with `delete_outputs`; go on with `next_cursor` until there is none.
 #[utoipa::path(post, path = "/v1/jobs:bulk", tag = "jobs", request_body = BulkRequest,
     responses((status = 200, description = "What was done, and what was not.", body = BulkView), Refused))]
 pub(super) fn bulk() {}

@@ -95,6 +95,7 @@ async fn nothing_is_done_for_a_request_that_is_not_understood() {
         json!({"action": "cancel", "filter": {"state": "DONE"}}),
         json!({"action": "cancel", "filter": {"created_after": "today"}}),
         json!({"action": "cancel", "filter": {}, "force": true}),
+        json!({"action": "cancel", "filter": {}, "delete_outputs": true}),
         json!([]),
     ] {
         let (status, answer) = server.call("POST", "/v1/jobs:bulk", body.to_string()).await;

@@ -165,6 +165,7 @@ async fn jobs_of_others_are_as_if_they_were_not_there() {
         ("POST", format!("/v1/jobs/{id}/cancel")),
         ("POST", format!("/v1/jobs/{id}/retry")),
         ("DELETE", format!("/v1/jobs/{id}")),
+        ("DELETE", format!("/v1/jobs/{id}?delete_outputs=true")),
         ("GET", format!("/v1/webhook-deliveries?job_id={id}")),
         ("POST", format!("/v1/webhook-deliveries/{id}_1/redeliver")),
     ];

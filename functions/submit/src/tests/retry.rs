@@ -101,6 +101,59 @@ async fn a_retry_with_an_idempotency_key_is_made_once() {
 }
 
 #[tokio::test]
+async fn a_retry_repeats_all_outputs_whatever_it_says_of_those_that_failed() {
+    let server = server();
+    let id = server.created(&job()).await;
+    server.cancel(&id).await;
+    let path = format!("/v1/jobs/{id}/retry");
+    for (body, words) in [
+        (json!({"only_failed_outpts": true}), "did you mean"),
+        (json!({"only_failed_outputs": "yes"}), "true or false"),
+        (json!(["only_failed_outputs"]), "object"),
+    ] {
+        let (status, answer) = server.call("POST", &path, body.to_string()).await;
+        assert_eq!(
+            (status.as_u16(), &answer["code"]),
+            (400, &json!("invalid_spec"))
+        );
+        let detail = answer["detail"].as_str().unwrap();
+        assert!(detail.contains(words), "{answer}");
+    }
+    let body = json!({"only_failed_outputs": true}).to_string();
+    let (status, again) = server.call("POST", &path, body).await;
+    assert_eq!(status, StatusCode::CREATED, "{again}");
+    assert_eq!(
+        (&again["retry_of"], &again["dest_path"]),
+        (&json!(id), &job()["dest_path"])
+    );
+}
+
+#[tokio::test]
+async fn an_idempotency_key_stands_for_what_a_retry_means() {
+    let server = server();
+    let id = server.created(&job()).await;
+    server.cancel(&id).await;
+    let send = async |body: &'static str| {
+        let request = Request::post(format!("/v1/jobs/{id}/retry"))
+            .header("idempotency-key", "again")
+            .body(Body::from(body));
+        read(server.send(request.unwrap()).await).await
+    };
+    let (status, first) = send("").await;
+    assert_eq!(status, StatusCode::CREATED, "{first}");
+    for same in ["{}", "{\"only_failed_outputs\": false}"] {
+        let (status, again) = send(same).await;
+        assert_eq!(status, StatusCode::CREATED, "{again}");
+        assert_eq!(again["id"], first["id"], "{same}");
+    }
+    let (status, other) = send("{\"only_failed_outputs\": true}").await;
+    assert_eq!(
+        (status.as_u16(), &other["code"]),
+        (422, &json!("idempotency_mismatch"))
+    );
+}
+
+#[tokio::test]
 async fn a_dry_run_checks_and_estimates_and_makes_nothing() {
     let server = server();
     let mut body = job();

@@ -19,7 +19,7 @@ use nommer_core::{
     key::Caller,
     lease::later,
     ports::{Backend, IdempotencyKey, ScaleSignal},
-    spec::{Checked, Names, expand, parse_v1},
+    spec::{Checked, Names, RetryRequest, expand, parse_v1},
     uri::MediaUri,
 };
 use serde::Deserialize;
@@ -30,7 +30,7 @@ use uuid::Uuid;
 use super::{Ports, presets, query};
 use crate::{
     NewJob, Submit, accept,
-    body::read_json,
+    body::{Parsed, read_json, read_optional_json},
     estimate,
     job::{Accepted, check_addresses, find},
     reply::Refusal,
@@ -96,16 +96,25 @@ pub(crate) async fn prepared<B: Backend, W>(
     Ok(checked)
 }
 
-/// Submits a job that ended badly once more, as a new job: ends never change.
+/// Submits a job that ended badly once more, as a new job: ends never change. Outputs become visible when all are made, and are recorded
+/// with the end: of such a job none is there, and those that failed are all.
 pub(crate) async fn retry<B: Backend, W: ScaleSignal>(
     State(submit): Ports<B, W>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     headers: HeaderMap,
+    body: Body,
 ) -> Result<Response, Refusal> {
+    let body = read_optional_json(body).await?.map(Parsed::into_value);
+    let asked = body.as_ref().map(RetryRequest::parse).transpose()?;
     let now = Timestamp::now();
     let ended = find(&submit, &caller, &id).await?;
-    let key = idempotency_key(&headers, &json!({"retry_of": ended.id}), now)?;
+    // Without a body, the request means what it always did.
+    let mut meaning = json!({"retry_of": ended.id});
+    if asked.unwrap_or_default().only_failed_outputs {
+        meaning["only_failed_outputs"] = json!(true);
+    }
+    let key = idempotency_key(&headers, &meaning, now)?;
     let accepted = repeat(&submit, &caller, ended, key, now).await?;
     answer(&submit, &caller, accepted, now).await
 }

@@ -1,4 +1,4 @@
-//! Jobs that there are: shown, listed, canceled, deleted.
+//! Jobs that there are: shown, listed, canceled.
 
 use axum::{
     Extension, Json,
@@ -256,27 +256,4 @@ pub(super) async fn cancel_one<B: Backend, W>(
         Committed::Denied(reason, _) => Err(Refusal::new(Code::Conflict, reason.to_string())),
         Committed::Missing => Err(Refusal::no_such_job(id.as_str())),
     }
-}
-
-pub(crate) async fn delete<B: Backend, W: ScaleSignal>(
-    State(submit): Ports<B, W>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<StatusCode, Refusal> {
-    delete_one(&submit, &caller, &id).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// Forgets a job that has ended.
-pub(super) async fn delete_one<B: Backend, W>(
-    submit: &Submit<B, W>,
-    caller: &Caller,
-    id: &str,
-) -> Result<(), Refusal> {
-    let (job, version) = find_version(submit, caller, id).await?;
-    if !job.state.ended() {
-        let message = format!("job {} is {}; cancel it first", job.id, job.state.name());
-        return Err(Refusal::new(Code::Conflict, message));
-    }
-    Ok(submit.backend.store().delete(&job.id, version).await?)
 }

@@ -1,7 +1,7 @@
 //! Media in S3: a bucket of this world's own on the emulator.
 
 use aws_sdk_s3::{Client, primitives::ByteStream};
-use nommer_aws::{S3Options, S3Storage};
+use nommer_aws::{S3Options, S3Outputs, S3Storage};
 use nommer_core::uri::MediaUri;
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ pub(crate) struct S3 {
     client: Client,
     bucket: String,
     storage: S3Storage,
+    outputs: S3Outputs,
 }
 
 impl S3 {
@@ -26,6 +27,7 @@ impl S3 {
 
 impl MediaWorld for S3 {
     type Storage = S3Storage;
+    type Outputs = S3Outputs;
 
     async fn new() -> Self {
         let sdk = emulator::ministack().config().await;
@@ -35,6 +37,7 @@ impl MediaWorld for S3 {
         client.create_bucket().bucket(&bucket).send().await.unwrap();
         Self {
             client,
+            outputs: S3Outputs::new(&sdk, &bucket).unwrap(),
             bucket,
             storage: S3Storage::new(&sdk, S3Options::default()),
         }
@@ -42,6 +45,10 @@ impl MediaWorld for S3 {
 
     fn storage(&self) -> &S3Storage {
         &self.storage
+    }
+
+    fn outputs(&self) -> &S3Outputs {
+        &self.outputs
     }
 
     fn uri(&self, name: &str) -> MediaUri {
