@@ -135,7 +135,7 @@ fn encoders_may_touch_neither_instances_nor_rights() {
 }
 
 #[test]
-fn submit_lets_others_put_uploads_and_nothing_else_into_the_bucket() {
+fn submit_reaches_uploads_and_nothing_else_in_the_bucket() {
     let of_submit = allowed()
         .into_iter()
         .filter(|(name, _)| *name == "SubmitRole");
@@ -147,7 +147,7 @@ fn submit_lets_others_put_uploads_and_nothing_else_into_the_bucket() {
     let [uploads] = in_s3.as_slice() else {
         panic!("{in_s3:?}");
     };
-    assert_eq!(actions(uploads), ["s3:PutObject"]);
+    assert_eq!(actions(uploads), ["s3:GetObject", "s3:PutObject"]);
     assert_eq!(
         uploads["Resource"]["Fn::Sub"],
         "${MediaBucket.Arn}/uploads/*"
