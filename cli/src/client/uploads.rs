@@ -77,17 +77,18 @@ impl Client {
             return etag.ok_or_else(none);
         }
         let failure = told(response).await;
-        Err(match status {
-            StatusCode::FORBIDDEN => PartFault::Denied(failure),
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-                PartFault::Passing(failure)
-            }
-            _ if status.is_server_error() => PartFault::Passing(failure),
-            // S3 says so of a connection on which nothing came for a while.
-            StatusCode::BAD_REQUEST if failure.to_string().contains("RequestTimeout") => {
-                PartFault::Passing(failure)
-            }
-            _ => PartFault::Final(failure),
+        let says = |code: &str| status.is_client_error() && failure.to_string().contains(code);
+        // Of the address, and of the credentials that signed it; the latter with 400.
+        // <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+        let denied = status == StatusCode::FORBIDDEN || says("ExpiredToken");
+        // S3 says so of a connection on which nothing came for a while, with 400 too.
+        let passing = passes(status) || says("RequestTimeout");
+        Err(if denied {
+            PartFault::Denied(failure)
+        } else if passing {
+            PartFault::Passing(failure)
+        } else {
+            PartFault::Final(failure)
         })
     }
 
@@ -129,7 +130,8 @@ impl Client {
 }
 
 fn passes(status: StatusCode) -> bool {
-    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+    let now = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+    now.contains(&status) || status.is_server_error()
 }
 
 /// A path of an upload in parts, which a system names with the parts.
