@@ -1,5 +1,6 @@
 //! The API from outside: what the commands that talk to a running system use.
 
+mod uploads;
 mod webhooks;
 mod wire;
 
@@ -10,15 +11,16 @@ use nommer_aws::{ApiSigner, load_config};
 use nommer_core::{
     api::{
         BatchView, BulkView, DeliveryView, DryRun, EncoderView, Estimate, FleetView, JobView, Page,
-        PresetView, ProbeView, Problem, StatsView, UploadView,
+        PresetView, ProbeView, Problem, StatsView,
     },
     job::StateName,
     secret::Secret,
 };
-use reqwest::{Body, Client as Http, StatusCode, header::RETRY_AFTER};
+use reqwest::{Client as Http, StatusCode, header::RETRY_AFTER};
 use serde_json::Value;
 
 use crate::{args::Common, config::Config, deploy, failure::Failure};
+pub(crate) use uploads::PartFault;
 use wire::{own_key, segment};
 
 /// Pause after which a system that could not be reached is asked again.
@@ -187,31 +189,6 @@ impl Client {
     /// Whether the system is a stack, which has no files of this machine.
     pub(crate) fn is_elsewhere(&self) -> bool {
         self.of_stack
-    }
-
-    /// Announces an upload.
-    pub(crate) async fn announce(&self, body: &Value) -> Result<UploadView, Failure> {
-        self.json(self.http.post(self.url("/v1/uploads")).json(body))
-            .await
-    }
-
-    /// Sends the bytes of an upload. The address is proof enough: nothing else of ours goes there.
-    pub(crate) async fn send_upload(&self, upload: &UploadView, body: Body) -> Result<(), Failure> {
-        let mut request = self.http.put(&upload.url).body(body);
-        for (name, value) in &upload.headers {
-            request = request.header(name, value);
-        }
-        let sent = request.send().await;
-        // The address holds a signature.
-        let sent = sent.map_err(reqwest::Error::without_url);
-        let response = sent.context("send the upload")?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(());
-        }
-        let told = response.text().await.unwrap_or_default();
-        let told: String = told.chars().take(500).collect();
-        Err(anyhow!("the upload was answered with {status}: {told}").into())
     }
 
     /// A job, unless the system cannot be reached or cannot answer now.

@@ -1,10 +1,14 @@
 //! `nommer upload`: brings a file of this machine to a system, so that jobs can name it there.
 
+mod parts;
+
 use std::path::Path;
 
 use anyhow::Context as _;
+use futures_util::StreamExt as _;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use nommer_core::api::UploadView;
+use reqwest::Body;
 use serde_json::json;
 use tokio::fs::File;
 use tokio_util::io::ReaderStream;
@@ -61,20 +65,28 @@ pub(crate) async fn bring(
     let announced = json!({"filename": name, "bytes": bytes, "content_type": content_type(file)});
     let upload = client.announce(&announced).await?;
     let bar = bar(bytes, output);
-    let moving = bar.clone();
-    let chunks = ReaderStream::with_capacity(opened, CHUNK);
-    let chunks = futures_util::StreamExt::inspect(chunks, move |chunk| {
-        if let Ok(read) = chunk {
-            moving.inc(read.len() as u64);
+    let sent = match &upload.url {
+        Some(url) => {
+            let body = whole(opened, &bar);
+            client.send_upload(&upload, url, body).await
         }
-    });
-    let sent = client
-        .send_upload(&upload, reqwest::Body::wrap_stream(chunks))
-        .await;
+        None => parts::send(file, upload.clone(), client, &bar).await,
+    };
     bar.finish_and_clear();
     sent?;
     output.note(format!("{name}: {} sent", HumanBytes(bytes)));
     Ok(upload)
+}
+
+/// All of a file, counted as it is read.
+fn whole(opened: File, bar: &ProgressBar) -> Body {
+    let moving = bar.clone();
+    let chunks = ReaderStream::with_capacity(opened, CHUNK).inspect(move |chunk| {
+        if let Ok(read) = chunk {
+            moving.inc(read.len() as u64);
+        }
+    });
+    Body::wrap_stream(chunks)
 }
 
 fn content_type(file: &Path) -> &'static str {

@@ -15,7 +15,7 @@ pub use fleet::{CostView, EncoderState, EncoderView, Estimate, FleetState, Fleet
 pub use preset::PresetView;
 pub use probe::ProbeView;
 pub use stats::StatsView;
-pub use upload::UploadView;
+pub use upload::{CompletedUpload, PartView, UploadView};
 pub use webhook::{DeliveryView, EndpointView};
 
 use std::collections::BTreeMap;

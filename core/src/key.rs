@@ -285,7 +285,9 @@ pub fn needed(method: &str, path: &str) -> Option<Scope> {
         _ if path == "/v1/probes" || path.starts_with("/v1/probes/") => {
             Some(if reads { Scope::Read } else { Scope::Submit })
         }
-        _ if path.starts_with("/v1/webhook-deliveries/") => Some(Scope::Submit),
+        _ if path.starts_with("/v1/uploads/") || path.starts_with("/v1/webhook-deliveries/") => {
+            Some(Scope::Submit)
+        }
         _ if path == "/v1/webhook-endpoints" || path.starts_with("/v1/webhook-endpoints/") => {
             Some(if reads { Scope::Read } else { Scope::Submit })
         }

@@ -18,7 +18,7 @@ use crate::{
     ports::{Backend, EventBus, ScaleSignal, Secrets, StoreError, Uploads},
     sealed::SealedText,
     secret::Secret,
-    upload::{Offer, Upload},
+    upload::{Completion, Cut, Offer, Part, Upload},
 };
 
 /// A whole side in memory.
@@ -87,23 +87,67 @@ impl Backend for Memory {
     }
 }
 
-/// A place for uploads that takes none.
+/// A place for uploads that takes none, and cuts them as S3 does. The version tag of a part is its number, for which it takes the caller's word.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MemoryUploads;
+
+impl MemoryUploads {
+    fn handle(upload: &Upload) -> String {
+        format!("parts of {}", upload.place())
+    }
+}
 
 impl Uploads for MemoryUploads {
     fn root(&self) -> &'static str {
         "s3://memory/uploads/"
     }
 
-    fn most_bytes(&self) -> u64 {
-        5 << 30
+    fn cut(&self) -> Cut {
+        Cut::S3
     }
 
-    async fn offer(&self, upload: &Upload, _now: Timestamp) -> Result<Offer, StoreError> {
-        Ok(Offer {
-            url: format!("/{}", upload.place()),
-            headers: Vec::new(),
+    async fn offer(&self, upload: &Upload, now: Timestamp) -> Result<Offer, StoreError> {
+        let handle = Self::handle(upload);
+        let parts = self.offer_parts(upload, &handle, now).await?;
+        if parts.is_empty() {
+            return Ok(Offer::Whole {
+                url: format!("/{}", upload.place()),
+                headers: Vec::new(),
+            });
+        }
+        Ok(Offer::Parts { handle, parts })
+    }
+
+    async fn offer_parts(
+        &self,
+        upload: &Upload,
+        _handle: &str,
+        _now: Timestamp,
+    ) -> Result<Vec<Part>, StoreError> {
+        let lengths = Cut::S3.parts(upload.announced.bytes).unwrap_or_default();
+        let parts = (1..).zip(lengths).map(|(number, bytes)| Part {
+            number,
+            bytes,
+            url: format!("/{}?part={number}", upload.place()),
+        });
+        Ok(parts.collect())
+    }
+
+    async fn complete(
+        &self,
+        upload: &Upload,
+        handle: &str,
+        etags: &[String],
+        _now: Timestamp,
+    ) -> Result<Completion, StoreError> {
+        if handle != Self::handle(upload) {
+            return Ok(Completion::Unknown);
+        }
+        let mut numbered = (1_u32..).zip(etags);
+        let wrong = numbered.find(|(number, etag)| **etag != number.to_string());
+        Ok(match wrong {
+            Some((number, _)) => Completion::OtherPart(Some(number)),
+            None => Completion::Done,
         })
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     notify::{BusEvent, Message},
     sealed::SealedText,
     secret::Secret,
-    upload::{self, Offer},
+    upload::{self, Completion, Cut, Offer, Part},
     uri::NotifyUrl,
 };
 
@@ -197,8 +197,8 @@ pub trait Uploads: Send + Sync {
     /// What the address of every upload begins with, up to the folder of its owner.
     fn root(&self) -> &str;
 
-    /// The most bytes that one may have, whatever the operator allows.
-    fn most_bytes(&self) -> u64;
+    /// How much one request takes, and how what is larger is cut into parts.
+    fn cut(&self) -> Cut;
 
     /// Lets an upload begin.
     fn offer(
@@ -206,6 +206,23 @@ pub trait Uploads: Send + Sync {
         upload: &upload::Upload,
         now: Timestamp,
     ) -> impl Future<Output = Result<Offer, StoreError>> + Send;
+
+    /// The parts of an upload that was offered in parts, with new addresses. Whether there still is such an upload is not looked at.
+    fn offer_parts(
+        &self,
+        upload: &upload::Upload,
+        handle: &str,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Part>, StoreError>> + Send;
+
+    /// Puts an upload together; `etags` are those of all its parts, in order. One that is together already is so again.
+    fn complete(
+        &self,
+        upload: &upload::Upload,
+        handle: &str,
+        etags: &[String],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Completion, StoreError>> + Send;
 }
 
 /// One side of the system, embedded or AWS: its stores, queues and keys, as the use cases take them.

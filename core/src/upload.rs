@@ -1,10 +1,16 @@
 //! Uploads: media that a caller brings before there is a job. What may be brought, under which name it is kept, and whose it is.
 //! Bytes never pass through here.
 
+mod parts;
+mod ticket;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+
+pub use parts::{Completion, Cut, Part, parse_completion};
+pub use ticket::Ticket;
 
 use crate::{
     error::Code,
@@ -14,7 +20,14 @@ use crate::{
 };
 
 /// How long an upload may begin after it was announced.
-pub const LIFETIME: Duration = Duration::from_secs(3_600);
+pub const LIFETIME: Duration = Duration::from_hours(1);
+
+/// The same for each part of an upload that takes more than one request.
+///
+/// A day, because 5 TB take half of one at 1 Gbit/s, and because a stack's bucket removes after a day what was not completed. A signed
+/// address may hold for a week, though not for longer than the credentials that signed it.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html>
+pub const LIFETIME_OF_PARTS: Duration = Duration::from_hours(24);
 
 /// The folder of all uploads, within the bucket or folder for media.
 pub const FOLDER: &str = "uploads/";
@@ -48,20 +61,7 @@ pub struct Announced {
 impl Announced {
     /// Reads a body of `POST /v1/uploads`, for at most so many bytes.
     pub fn parse(body: &Value, most: u64) -> Result<Self, SpecError> {
-        let body = body
-            .as_object()
-            .ok_or_else(|| refused("", "the body must be a JSON object"))?;
-        if let Some(unknown) = body.keys().find(|key| !FIELDS.contains(&key.as_str())) {
-            let advice = nearest(unknown, &FIELDS).map_or_else(
-                || format!("fields are {}", FIELDS.join(", ")),
-                |near| format!("did you mean {near:?}?"),
-            );
-            let pointer = format!("/{}", unknown.replace('~', "~0").replace('/', "~1"));
-            return Err(refused(
-                &pointer,
-                format!("there is no field {unknown:?}; {advice}"),
-            ));
-        }
+        let body = object(body, "", &FIELDS)?;
         Ok(Self {
             filename: filename(body)?,
             bytes: bytes(body, most)?,
@@ -72,6 +72,29 @@ impl Announced {
 
 fn refused(pointer: &str, message: impl Into<String>) -> SpecError {
     SpecError::new(pointer, Code::InvalidSpec, message)
+}
+
+/// An object that has no other fields than these. `at` is where it stands.
+fn object<'a>(
+    value: &'a Value,
+    at: &str,
+    fields: &[&str],
+) -> Result<&'a Map<String, Value>, SpecError> {
+    let object = value.as_object();
+    let object = object.ok_or_else(|| {
+        let what = if at.is_empty() { "the body" } else { "this" };
+        refused(at, format!("{what} must be a JSON object"))
+    })?;
+    let Some(unknown) = object.keys().find(|key| !fields.contains(&key.as_str())) else {
+        return Ok(object);
+    };
+    let advice = nearest(unknown, fields).map_or_else(
+        || format!("fields are {}", fields.join(", ")),
+        |near| format!("did you mean {near:?}?"),
+    );
+    let pointer = format!("{at}/{}", unknown.replace('~', "~0").replace('/', "~1"));
+    let message = format!("there is no field {unknown:?}; {advice}");
+    Err(refused(&pointer, message))
 }
 
 /// A name that is one part of a path on every side, and means nothing to it.
@@ -101,11 +124,10 @@ fn bytes(body: &Map<String, Value>, most: u64) -> Result<u64, SpecError> {
     if bytes <= most {
         return Ok(bytes);
     }
-    let message = format!("{bytes} bytes are more than the {most} that one upload may have");
-    let mut refused = SpecError::new("/bytes", Code::SourceTooLarge, message);
-    let hint = "bring it with a tool of its own, such as `aws s3 cp` into a bucket that encoders may read, and submit that address";
-    refused.error.hint = Some(hint.to_owned());
-    Err(refused)
+    let message = format!(
+        "{bytes} bytes are more than the {most} that one upload may have: as many as limits.source_bytes says, and as the place for uploads takes"
+    );
+    Err(SpecError::new("/bytes", Code::SourceTooLarge, message))
 }
 
 fn content_type(body: &Map<String, Value>) -> Result<String, SpecError> {
@@ -161,11 +183,21 @@ pub fn own_folder(owner: Option<&KeyId>) -> String {
 
 /// How the bytes are to be brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Offer {
-    /// Where to: a whole address, or a path of the server that was asked.
-    pub url: String,
-    /// What the request must say, by name.
-    pub headers: Vec<(String, String)>,
+pub enum Offer {
+    /// In one request.
+    Whole {
+        /// Where to: a whole address, or a path of the server that was asked.
+        url: String,
+        /// What the request must say, by name.
+        headers: Vec<(String, String)>,
+    },
+    /// In parts, which are put together when all have come.
+    Parts {
+        /// What the store calls the upload until then.
+        handle: String,
+        /// All parts, in order.
+        parts: Vec<Part>,
+    },
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use nix::fcntl::Flock;
 use nommer_core::{
     id::{KeyId, UploadId},
     ports::{StoreError, Uploads},
-    upload::{Announced, FOLDER, Offer, Upload},
+    upload::{Announced, Completion, Cut, FOLDER, Offer, Part, Upload},
 };
 use serde::{Deserialize, Serialize};
 
@@ -205,8 +205,8 @@ impl Uploads for LocalUploads {
         &self.root
     }
 
-    fn most_bytes(&self) -> u64 {
-        u64::MAX
+    fn cut(&self) -> Cut {
+        Cut::NEVER
     }
 
     async fn offer(&self, upload: &Upload, _now: Timestamp) -> Result<Offer, StoreError> {
@@ -226,13 +226,32 @@ impl Uploads for LocalUploads {
         written
             .map_err(|error| StoreError::unavailable(WHAT, error))?
             .map_err(|error| StoreError::unavailable(WHAT, error))?;
-        Ok(Offer {
+        Ok(Offer::Whole {
             url: format!("{PATH}{}", upload.id),
             headers: vec![
                 ("content-length".to_owned(), announced.bytes.to_string()),
                 ("content-type".to_owned(), announced.content_type.clone()),
             ],
         })
+    }
+
+    async fn offer_parts(
+        &self,
+        _upload: &Upload,
+        _handle: &str,
+        _now: Timestamp,
+    ) -> Result<Vec<Part>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn complete(
+        &self,
+        _upload: &Upload,
+        _handle: &str,
+        _etags: &[String],
+        _now: Timestamp,
+    ) -> Result<Completion, StoreError> {
+        Ok(Completion::Unknown)
     }
 }
 

@@ -47,6 +47,7 @@ mod secrets;
 mod session;
 mod signature;
 mod streaming;
+mod upload_parts;
 mod uploads;
 mod watch;
 mod webhooks;

@@ -149,3 +149,23 @@ fn the_operators_limit_holds_for_uploads() {
         (422, &json!("source_too_large"))
     );
 }
+
+#[test]
+fn there_are_no_parts_here_and_whoever_completes_them_is_told() {
+    let system = System::start();
+    // More than one request takes in S3.
+    let upload = announce(&system, "a.mov", 6 << 30);
+    assert!(upload["url"].is_string(), "{upload}");
+    let path = format!("/v1/uploads/{}", upload["id"].as_str().unwrap());
+    let complete = format!("{path}/complete?ticket=x");
+    let body = json!({"parts": [{"number": 1, "etag": "x"}]});
+    let asked = [
+        system.http("POST", &complete, Some(&body)),
+        system.http("GET", &format!("{path}/parts?ticket=x"), None),
+    ];
+    for (status, problem) in asked {
+        assert_eq!((status, &problem["code"]), (404, &json!("not_found")));
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("one request"), "{problem}");
+    }
+}

@@ -107,6 +107,27 @@ pub struct UploadRequest {
     pub content_type: Option<String>,
 }
 
+/// A request to put the parts of an upload together.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CompletionRequest {
+    /// All parts, in the order of their numbers.
+    #[schema(min_items = 2, max_items = 1000)]
+    pub parts: Vec<ArrivedPart>,
+}
+
+/// A part that arrived.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArrivedPart {
+    /// Which one it is, from 1 on.
+    #[schema(minimum = 1, maximum = 1000)]
+    pub number: u32,
+    /// The header `ETag` of the answer to it, with its quotes or without.
+    #[schema(min_length = 1, max_length = 130)]
+    pub etag: String,
+}
+
 /// A request for a look at a source.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]

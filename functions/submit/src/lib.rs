@@ -145,14 +145,22 @@ fn webhook_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B
 
 /// Sources before there is a job: brought, and looked at.
 fn source_routes<B: Backend, W: ScaleSignal + 'static>() -> Router<Arc<Submit<B, W>>> {
-    use v1::probes;
+    use v1::{probes, uploads};
     Router::new()
         .route("/v1/probes", routing::post(probes::create::<B, W>))
         .route(
             "/v1/probes/{id}",
             routing::get(probes::get::<B, W>).delete(probes::delete::<B, W>),
         )
-        .route("/v1/uploads", routing::post(v1::uploads::create::<B, W>))
+        .route("/v1/uploads", routing::post(uploads::create::<B, W>))
+        .route(
+            "/v1/uploads/{id}/parts",
+            routing::get(uploads::parts::<B, W>),
+        )
+        .route(
+            "/v1/uploads/{id}/complete",
+            routing::post(uploads::complete::<B, W>),
+        )
         .route("/v1/jobs/{id}/probe", routing::get(probes::of_job::<B, W>))
 }
 

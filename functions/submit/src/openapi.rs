@@ -31,7 +31,7 @@ pub fn page() -> String {
         description = "Encode video on machines that you own. Where keys are asked for, send one as a bearer token; a stack with AWS_IAM asks for signed requests instead."
     ),
     paths(
-        paths::create, paths::list, paths::get, paths::delete, paths::events, paths::log, paths::cancel, paths::retry, paths::bulk, paths::create_batch, paths::batches, paths::batch, paths::cancel_batch, paths::deliveries, paths::redeliver, paths::endpoints, paths::create_endpoint, paths::endpoint, paths::update_endpoint, paths::delete_endpoint, paths::rotate_endpoint, paths::test_endpoint, paths::estimate, paths::announce, paths::create_probe, paths::probe, paths::delete_probe, paths::job_probe, paths::presets, paths::preset, paths::put_preset, paths::delete_preset,
+        paths::create, paths::list, paths::get, paths::delete, paths::events, paths::log, paths::cancel, paths::retry, paths::bulk, paths::create_batch, paths::batches, paths::batch, paths::cancel_batch, paths::deliveries, paths::redeliver, paths::endpoints, paths::create_endpoint, paths::endpoint, paths::update_endpoint, paths::delete_endpoint, paths::rotate_endpoint, paths::test_endpoint, paths::estimate, paths::announce, paths::upload_parts, paths::complete_upload, paths::create_probe, paths::probe, paths::delete_probe, paths::job_probe, paths::presets, paths::preset, paths::put_preset, paths::delete_preset,
         paths::fleet, paths::pause, paths::resume, paths::encoders, paths::drain, paths::stats, paths::health, paths::version, paths::legacy, paths::legacy_slash,
     ),
     components(schemas(nommer_core::api::Problem)),

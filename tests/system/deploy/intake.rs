@@ -20,6 +20,28 @@ fn send(upload: &Value, file: &Path) -> String {
     output_of(curl.arg(upload["url"].as_str().unwrap()))
 }
 
+/// What one request does not take is offered in parts, whose addresses lead to S3, and S3 is asked to put them together.
+fn offers_parts(stack: &Deployment, part: &Path) {
+    let body = json!({"filename": "large.mov", "bytes": 6_u64 << 30});
+    let (status, upload) = stack.http("POST", "/v1/uploads", Some(&body));
+    assert_eq!(status, 201, "{upload}");
+    let parts = upload["parts"].as_array().unwrap();
+    assert_eq!(parts.len(), 96);
+    let one = json!({"url": parts[0]["url"], "headers": {}});
+    assert_eq!(send(&one, part), "200");
+    let (status, again) = stack.http("GET", upload["parts_path"].as_str().unwrap(), None);
+    assert_eq!((status, &again["id"]), (200, &upload["id"]));
+    let named = (1..=96).map(|number| json!({"number": number, "etag": "none"}));
+    let body = json!({"parts": named.collect::<Vec<_>>()});
+    let complete = upload["complete_path"].as_str().unwrap();
+    let (status, problem) = stack.http("POST", complete, Some(&body));
+    assert_eq!(
+        (status, &problem["code"]),
+        (400, &json!("invalid_spec")),
+        "{problem}"
+    );
+}
+
 /// The event by which EventBridge tells of an object.
 fn created(bucket: &str, key: &str, bytes: u64) -> Value {
     let event = include_str!("../../../functions/submit/events/s3-object-created.json");
@@ -58,6 +80,7 @@ async fn what_is_brought_by_a_signed_address_is_encoded_and_what_appears_is_too(
     let (status, upload) = stack.http("POST", "/v1/uploads", Some(&body));
     assert_eq!(status, 201, "{upload}");
     assert_eq!(send(&upload, &clip), "200");
+    offers_parts(&stack, &clip);
     let source = upload["source_path"].as_str().unwrap();
     let key = source.strip_prefix(&stack.media("")).unwrap();
     assert!(key.starts_with("uploads/operator/upload_"), "{key}");

@@ -135,7 +135,7 @@ fn encoders_may_touch_neither_instances_nor_rights() {
 }
 
 #[test]
-fn submit_lets_others_put_uploads_and_deletes_outputs_in_the_stacks_bucket_alone() {
+fn submit_writes_uploads_and_deletes_outputs_in_the_stacks_bucket_alone() {
     let of_submit = allowed()
         .into_iter()
         .filter(|(name, _)| *name == "SubmitRole");

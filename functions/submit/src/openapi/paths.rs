@@ -9,12 +9,13 @@
 
 use nommer_core::{
     api::{
-        BatchView, BulkView, DeliveryView, DryRun, EncoderView, EndpointView, Estimate, FleetView,
-        JobView, Page, PresetView, ProbeView, Problem, SourceView, StatsView, UploadView,
+        BatchView, BulkView, CompletedUpload, DeliveryView, DryRun, EncoderView, EndpointView,
+        Estimate, FleetView, JobView, Page, PresetView, ProbeView, Problem, SourceView, StatsView,
+        UploadView,
         request::{
-            BatchBody, BulkRequest, EndpointChange, EndpointRequest, EstimateRequest, Health,
-            JobRequest, LegacyAnswer, PauseRequest, PresetRequest, ProbeRequest, RetryRequest,
-            TestRequest, UploadRequest, VersionView,
+            BatchBody, BulkRequest, CompletionRequest, EndpointChange, EndpointRequest,
+            EstimateRequest, Health, JobRequest, LegacyAnswer, PauseRequest, PresetRequest,
+            ProbeRequest, RetryRequest, TestRequest, UploadRequest, VersionView,
         },
     },
     job::{StateChange, StateName},
@@ -281,9 +282,33 @@ pub(super) fn job_probe() {}
 /// Announce an upload
 ///
 /// Send the bytes to `url` with the headers that are named, then give `source_path` to a job. On AWS `url` is signed and leads to S3; locally it leads to this server.
+///
+/// On AWS, more than 5 GiB come in parts: `url` is null, `parts` has a `url` for each part, and `complete_path` puts them together when all have come.
 #[utoipa::path(post, path = "/v1/uploads", tag = "uploads", request_body = UploadRequest,
     responses((status = 201, description = "It may begin.", body = UploadView), Refused))]
 pub(super) fn announce() {}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+struct TicketQuery {
+    /// What the paths of an upload's announcement hold.
+    ticket: String,
+}
+
+/// Give the parts of an upload new addresses
+///
+/// For an upload that takes longer than its addresses hold: until `expires_at`, or until the credentials end that signed them. Ask as `parts_path` says.
+#[utoipa::path(get, path = "/v1/uploads/{id}/parts", tag = "uploads", params(("id" = String, Path, description = "The upload's id."), TicketQuery),
+    responses((status = 200, description = "The same parts, with new addresses.", body = UploadView), Refused))]
+pub(super) fn upload_parts() {}
+
+/// Put the parts of an upload together
+///
+/// Ask as `complete_path` says, when all parts have come. Asked again, it answers the same. S3 may take minutes for it; until then the answer is `unavailable`: ask again.
+#[utoipa::path(post, path = "/v1/uploads/{id}/complete", tag = "uploads", request_body = CompletionRequest,
+    params(("id" = String, Path, description = "The upload's id."), TicketQuery),
+    responses((status = 200, description = "The upload is whole; give `source_path` to a job.", body = CompletedUpload), Refused))]
+pub(super) fn complete_upload() {}
 
 /// List the presets
 #[utoipa::path(get, path = "/v1/presets", tag = "jobs",
