@@ -10,7 +10,7 @@ use nommer_aws::S3Uploads;
 use nommer_core::{
     key::{ApiKey, Grant, Scope},
     lane::Lane,
-    memory::{Memory, MemoryQueue, MemoryStore, NoSignal, PlainSecrets},
+    memory::{Memory, MemoryOutputs, MemoryQueue, MemoryStore, NoSignal, PlainSecrets},
     ports::{Backend, KeyStore as _},
     settings::Settings,
     spec::SpecRules,
@@ -45,6 +45,7 @@ impl Backend for Side {
     type Queue = MemoryQueue;
     type Secrets = PlainSecrets;
     type Uploads = S3Uploads;
+    type Outputs = MemoryOutputs;
 
     fn store(&self) -> &MemoryStore {
         self.memory.store()
@@ -64,6 +65,10 @@ impl Backend for Side {
 
     fn uploads(&self) -> Option<&S3Uploads> {
         Some(&self.uploads)
+    }
+
+    fn outputs(&self) -> Option<&MemoryOutputs> {
+        self.memory.outputs()
     }
 }
 
