@@ -249,7 +249,11 @@ export interface paths {
         post?: never;
         /**
          * Forget a job that has ended
-         * @description Its outputs stay.
+         * @description Its outputs stay, unless `delete_outputs=true`. Then what it published is deleted first: the files of its outputs with their segments,
+         *     manifests, pictures and captions, and nothing else. If one was replaced since, the answer is `dest_conflict` and nothing is deleted; if one
+         *     is gone, that is as good. `dest_forbidden` says that it lies where the system may not delete: a stack may in its own bucket for media, local
+         *     mode in the folders that it serves. `conflict` says that the job does not know its files any more: it brought credentials of its own, which
+         *     are forgotten when it ends, or it is an older one with segments. A request that was interrupted is sent again, and goes on.
          */
         delete: operations["delete"];
         options?: never;
@@ -339,7 +343,8 @@ export interface paths {
         put?: never;
         /**
          * Try a job that ended badly again
-         * @description As a new job: ends never change. `retry_of` names the old one.
+         * @description As a new job: ends never change. `retry_of` names the old one. A job publishes all of its outputs or none, when all are made; so the new one
+         *     makes all of them, with `only_failed_outputs` or without. Of a job that finished none has failed: that is a `conflict`.
          */
         post: operations["retry"];
         delete?: never;
@@ -359,7 +364,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel, delete or retry all jobs that a filter finds
-         * @description At most 50 in one request; go on with `next_cursor` until there is none.
+         * @description At most 50 in one request, 10 with `delete_outputs`; go on with `next_cursor` until there is none.
          */
         post: operations["bulk"];
         delete?: never;
@@ -477,8 +482,50 @@ export interface paths {
         /**
          * Announce an upload
          * @description Send the bytes to `url` with the headers that are named, then give `source_path` to a job. On AWS `url` is signed and leads to S3; locally it leads to this server.
+         *
+         *     On AWS, more than 5 GiB come in parts: `url` is null, `parts` has a `url` for each part, and `complete_path` puts them together when all have come.
          */
         post: operations["announce"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/uploads/{id}/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put the parts of an upload together
+         * @description Ask as `complete_path` says, when all parts have come. Asked again, it answers the same. S3 may take minutes for it; until then the answer is `unavailable`: ask again.
+         */
+        post: operations["complete_upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/uploads/{id}/parts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Give the parts of an upload new addresses
+         * @description For an upload that takes longer than its addresses hold: until `expires_at`, or until the credentials end that signed them. Ask as `parts_path` says.
+         */
+        get: operations["upload_parts"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -657,6 +704,16 @@ export interface components {
              * @description The HTTP status, if there was an answer.
              */
             status?: number | null;
+        };
+        /** @description A part that arrived. */
+        ArrivedPart: {
+            /** @description The header `ETag` of the answer to it, with its quotes or without. */
+            etag: string;
+            /**
+             * Format: int32
+             * @description Which one it is, from 1 on.
+             */
+            number: number;
         };
         /** @description Sound: how it is coded, `false` for none, `true` for what is usual in the container. */
         AudioChoice: components["schemas"]["AudioRequest"] | boolean;
@@ -881,6 +938,11 @@ export interface components {
         BulkRequest: {
             /** @description What. */
             action: components["schemas"]["BulkAction"];
+            /**
+             * @description Whether jobs that are deleted take what they published along, as `DELETE /v1/jobs/{id}` does. With the action `delete` alone; then at
+             *     most 10 jobs in one request.
+             */
+            delete_outputs?: boolean | null;
             /** @description To which: all that are given must hold. `{}` means every job. */
             filter: components["schemas"]["BulkFilter"];
         };
@@ -922,6 +984,25 @@ export interface components {
          * @enum {string}
          */
         Code: "invalid_spec" | "body_too_large" | "unknown_preset" | "unknown_nommer" | "option_not_allowed" | "unsupported_filter" | "source_not_found" | "source_forbidden" | "source_unreadable" | "source_changed" | "source_too_large" | "unsupported_codec" | "encoder_failed" | "output_too_large" | "encoder_missing" | "out_of_disk" | "out_of_memory" | "timed_out" | "interrupted" | "attempts_exhausted" | "abandoned" | "dest_forbidden" | "dest_conflict" | "dest_unavailable" | "over_budget" | "quota_exceeded" | "idempotency_mismatch" | "conflict" | "not_found" | "method_not_allowed" | "unauthorized" | "forbidden" | "rate_limited" | "unavailable" | "internal";
+        /** @description An upload whose parts were put together. A job can name it now. */
+        CompletedUpload: {
+            /**
+             * Format: int64
+             * @description How many bytes it has.
+             */
+            bytes: number;
+            /** @description Its name. */
+            id: components["schemas"]["UploadId"];
+            /** @description Always `upload`. */
+            object: string;
+            /** @description What a job calls it. */
+            source_path: string;
+        };
+        /** @description A request to put the parts of an upload together. */
+        CompletionRequest: {
+            /** @description All parts, in the order of their numbers. */
+            parts: components["schemas"]["ArrivedPart"][];
+        };
         /**
          * @description What streams are wrapped in.
          * @enum {string}
@@ -1543,8 +1624,10 @@ export interface components {
              * @description Its length in seconds.
              */
             duration?: number | null;
-            /** @description Version tag at the destination. */
+            /** @description Version tag at the destination, of the file at `url`. */
             etag?: string | null;
+            /** @description The files beside the one at `url`: segments, other manifests, pictures. */
+            files?: components["schemas"]["OutputFile"][];
             /**
              * Format: int32
              * @description Pixels down.
@@ -1573,6 +1656,18 @@ export interface components {
              * @description Pixels across.
              */
             width?: number | null;
+        };
+        /** @description A file of an output, or several that are numbered. */
+        OutputFile: {
+            /**
+             * Format: int32
+             * @description How many files this stands for, where they are more than one: the number before the extension counts on.
+             */
+            count?: number | null;
+            /** @description Version tag at the destination. Files in the folder of the job alone have none. */
+            etag?: string | null;
+            /** @description Its name, from the folder on in which the file at `url` lies. */
+            name: string;
         };
         /** @description One output: a file, or a folder of segments with its manifests. */
         OutputRequest: {
@@ -1971,6 +2066,21 @@ export interface components {
             timeout_seconds?: number | null;
             watermark?: components["schemas"]["WatermarkRequest"] | null;
         };
+        /** @description A part of an upload. The answer to the request that brings it has a header `ETag`, which is asked for in the end. */
+        PartView: {
+            /**
+             * Format: int64
+             * @description How many bytes it has. It begins where the one before it ends.
+             */
+            bytes: number;
+            /**
+             * Format: int32
+             * @description Which one it is, from 1 on.
+             */
+            number: number;
+            /** @description Its address. Whoever has it may use it, and needs nothing else. */
+            url: string;
+        };
         /** @description One FFmpeg run. An option is a pair of its name without the dash and its value: text, a number, or null for a flag. */
         PassRequest: {
             /** @description Options before the input. */
@@ -2175,6 +2285,14 @@ export interface components {
             ffmpeg_version?: string | null;
             /** @description The command line of each pass. */
             passes: string[][];
+        };
+        /** @description Another try of a job that ended badly. */
+        RetryRequest: {
+            /**
+             * @description Whether outputs that are there already are left alone. A job publishes all of its outputs or none, so that of one which ended badly
+             *     all are made again, whatever this says.
+             */
+            only_failed_outputs?: boolean | null;
         };
         /** @description A rendition of a ladder: its height such as `"720p"`, or height and rate. */
         Rung: components["schemas"]["HeightText"] | components["schemas"]["RungRequest"];
@@ -2449,27 +2567,33 @@ export interface components {
              */
             filename: string;
         };
-        /** @description An upload that may begin: send the bytes to `url`, then name `source_path` in a job. */
+        /** @description An upload that may begin: send the bytes to `url`, or each part of them to the `url` of its own in `parts`, then name `source_path` in a job. */
         UploadView: {
+            /** @description The path at this API that puts the parts together when all have come (`POST`). Only there with `parts`. */
+            complete_path?: string | null;
             /**
              * Format: date-time
-             * @description Until when it may begin.
+             * @description Until when each request may begin.
              */
             expires_at: string;
-            /** @description The headers that it must have. */
+            /** @description The headers that each request must have. A part's needs none, but its length must be the part's `bytes`. */
             headers: {
                 [key: string]: string;
             };
             /** @description Its name. */
             id: components["schemas"]["UploadId"];
-            /** @description The method of the request that brings the bytes: always `PUT`. */
+            /** @description The method of the requests that bring the bytes: always `PUT`. */
             method: string;
             /** @description Always `upload`. */
             object: string;
+            /** @description The parts, in order, if one request does not take that much. They may be sent in any order, side by side, and again. */
+            parts?: components["schemas"]["PartView"][] | null;
+            /** @description The path at this API that gives the parts new addresses (`GET`). Only there with `parts`. */
+            parts_path?: string | null;
             /** @description What a job calls it. */
             source_path: string;
-            /** @description Its address. Whoever has it may use it, and needs nothing else. */
-            url: string;
+            /** @description Its address. Whoever has it may use it, and needs nothing else. None if there are `parts`. */
+            url?: string | null;
         };
         /** @description Which system answers. */
         VersionView: {
@@ -3296,7 +3420,10 @@ export interface operations {
     };
     delete: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Delete what it published, too. */
+                delete_outputs?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The job's id. */
@@ -3516,7 +3643,12 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        /** @description May be left out. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryRequest"] | null;
+            };
+        };
         responses: {
             /** @description The new job. */
             201: {
@@ -3942,6 +4074,98 @@ export interface operations {
         responses: {
             /** @description It may begin. */
             201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadView"];
+                };
+            };
+            /** @description The request was refused; `code` says why, `errors` names the field, `hint` says what to do. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system could not answer. With `retryable`, the same request may succeed later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    complete_upload: {
+        parameters: {
+            query: {
+                /** @description What the paths of an upload's announcement hold. */
+                ticket: string;
+            };
+            header?: never;
+            path: {
+                /** @description The upload's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompletionRequest"];
+            };
+        };
+        responses: {
+            /** @description The upload is whole; give `source_path` to a job. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompletedUpload"];
+                };
+            };
+            /** @description The request was refused; `code` says why, `errors` names the field, `hint` says what to do. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The system could not answer. With `retryable`, the same request may succeed later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload_parts: {
+        parameters: {
+            query: {
+                /** @description What the paths of an upload's announcement hold. */
+                ticket: string;
+            };
+            header?: never;
+            path: {
+                /** @description The upload's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The same parts, with new addresses. */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
