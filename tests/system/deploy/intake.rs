@@ -20,15 +20,20 @@ fn send(upload: &Value, file: &Path) -> String {
     output_of(curl.arg(upload["url"].as_str().unwrap()))
 }
 
-/// What one request does not take is offered in parts, whose addresses lead to S3, and S3 is asked to put them together.
-fn offers_parts(stack: &Deployment, part: &Path) {
+/// What one request does not take is offered in parts, whose addresses lead to S3 and hold for their length alone, and S3 is asked to put
+/// them together.
+fn offers_parts(stack: &Deployment, short: &Path) {
     let body = json!({"filename": "large.mov", "bytes": 6_u64 << 30});
     let (status, upload) = stack.http("POST", "/v1/uploads", Some(&body));
     assert_eq!(status, 201, "{upload}");
     let parts = upload["parts"].as_array().unwrap();
     assert_eq!(parts.len(), 96);
     let one = json!({"url": parts[0]["url"], "headers": {}});
-    assert_eq!(send(&one, part), "200");
+    assert_eq!(send(&one, short), "403");
+    let whole = tempfile::NamedTempFile::new().unwrap();
+    let bytes = parts[0]["bytes"].as_u64().unwrap();
+    whole.as_file().set_len(bytes).unwrap();
+    assert_eq!(send(&one, whole.path()), "200");
     let (status, again) = stack.http("GET", upload["parts_path"].as_str().unwrap(), None);
     assert_eq!((status, &again["id"]), (200, &upload["id"]));
     let named = (1..=96).map(|number| json!({"number": number, "etag": "none"}));
