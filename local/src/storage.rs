@@ -10,7 +10,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     ops::Range,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -172,14 +172,14 @@ impl MediaStorage for FolderStorage {
         let (path, name) = (self.allowed(uri)?, uri.redacted());
         let etag = etag.map(str::to_owned);
         blocking(name.clone(), move || {
-            let (mut source, facts) = open(&path, etag.as_deref(), &name)?;
-            let mut bytes = Vec::new();
-            let read = source.seek(SeekFrom::Start(range.start)).and_then(|_at| {
-                let length = range.end - range.start;
-                (&mut source).take(length).read_to_end(&mut bytes)
-            });
-            read.map_err(explain(&name))?;
+            let (source, facts) = open(&path, etag.as_deref(), &name)?;
+            let end = facts.bytes.map_or(range.end, |there| there.min(range.end));
+            let length = end.saturating_sub(range.start);
+            let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+            let read = source.read_exact_at(&mut bytes, range.start);
+            // A file that became shorter has changed.
             unchanged(&source, &facts, &name)?;
+            read.map_err(explain(&name))?;
             Ok(Some(Piece { facts, bytes }))
         })
         .await
