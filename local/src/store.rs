@@ -286,7 +286,6 @@ fn list(connection: &Connection, filter: &JobFilter) -> Result<Vec<Job>, Fault> 
     )
 }
 
-/// Reads the records that a query finds in its first column.
 /// Records with their versions, of rows that hold both in this order.
 fn versioned<T: serde::de::DeserializeOwned>(
     connection: &Connection,
@@ -304,6 +303,7 @@ fn versioned<T: serde::de::DeserializeOwned>(
     .collect()
 }
 
+/// Reads the records that a query finds in its first column.
 fn records<T: serde::de::DeserializeOwned>(
     connection: &Connection,
     sql: &str,

@@ -101,7 +101,7 @@ impl Machine {
     pub(super) fn run(&self, lines: &str) -> Output {
         self.write_user_data(lines);
         self.inside("/bin/bash")
-            .arg("/root/user-data")
+            .arg("/var/lib/user-data")
             .output()
             .unwrap()
     }
@@ -158,7 +158,7 @@ impl Machine {
         shared: &Path,
     ) -> String {
         self.write_user_data(&exports(aws, package, more));
-        let unit = "[Unit]\nAfter=network-online.target\n[Service]\nType=oneshot\nExecStart=/bin/bash /root/user-data\n";
+        let unit = "[Unit]\nAfter=network-online.target\n[Service]\nType=oneshot\nExecStart=/bin/bash /var/lib/user-data\n";
         fs::write(self.file("etc/systemd/system/user-data.service"), unit).unwrap();
         let wants = self.file("etc/systemd/system/multi-user.target.wants/user-data.service");
         std::os::unix::fs::symlink("../user-data.service", wants).unwrap();
@@ -197,7 +197,7 @@ impl Machine {
     fn write_user_data(&self, lines: &str) {
         let script = include_str!("../../../infra/boot.sh");
         let text = format!("#!/bin/bash\n{lines}{script}");
-        fs::write(self.file("root/user-data"), text).unwrap();
+        fs::write(self.file("var/lib/user-data"), text).unwrap();
     }
 }
 
