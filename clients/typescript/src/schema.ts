@@ -1128,7 +1128,7 @@ export interface components {
             description?: string | null;
             /** @description Whether anything is sent to it; true if nothing is said. */
             enabled?: boolean | null;
-            /** @description What it is to hear of; all but `job.encoding` and `job.uploading` if nothing is said. */
+            /** @description What it is to hear of; `job.created`, `job.started`, `job.retrying` and the ends of jobs if nothing is said. */
             events?: components["schemas"]["EventName"][] | null;
             /** @description Where: a web address. Its query may hold a token and is kept sealed. */
             url: string;
