@@ -33,7 +33,7 @@ use nommer_core::{
     ports::{Backend, StoreError},
 };
 
-pub use config::load as load_config;
+pub use config::{load as load_config, of_lambda as lambda_config};
 pub use environment::Environment;
 pub use gateway::ApiSigner;
 pub use imds::{Imds, Notice};

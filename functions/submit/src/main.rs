@@ -64,7 +64,7 @@ struct Served {
 async fn routes() -> Result<Served, Error> {
     let mut environment = Environment::read()?;
     environment.settings.watch.extend(watched(&environment));
-    let config = nommer_aws::load_config().await;
+    let config = nommer_aws::lambda_config();
     let bus = required("NOMMER_EVENT_BUS")?;
     let events = aws_sdk_eventbridge::Client::new(&config);
     let authorization = optional("NOMMER_API_AUTHORIZATION");
