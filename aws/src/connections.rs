@@ -63,14 +63,9 @@ fn settings() -> HttpConnectorSettings {
         .build()
 }
 
-/// Connections for requests that no client makes.
+/// Connections for requests that no client of the SDK makes.
 pub(crate) fn ready() -> SharedHttpConnector {
     SharedHttpConnector::new(connector(Some(settings())))
-}
-
-/// Connections for requests that no client of the SDK makes.
-pub(crate) fn connector_of_its_own() -> SharedHttpConnector {
-    ready()
 }
 
 /// As the SDK makes them, proxies of the environment included.

@@ -25,7 +25,7 @@ use nommer_core::{
 };
 
 use super::address::Signer;
-use crate::{connections::connector_of_its_own, fault::unreadable};
+use crate::{connections, fault::unreadable};
 
 /// Tries of one request, the first included.
 const TRIES: u32 = 3;
@@ -172,7 +172,7 @@ impl Calls {
 
     async fn once(&self, what: &str, asked: &Asked<'_>) -> Result<Answer, StoreError> {
         let request = asked.request().map_err(|error| unreadable(what, error))?;
-        let connector = self.connector.get_or_init(connector_of_its_own);
+        let connector = self.connector.get_or_init(connections::ready);
         let answer = connector.call(request).await;
         let mut answer = answer.map_err(|error| unreadable(what, DisplayErrorContext(&error)))?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());

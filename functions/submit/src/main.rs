@@ -16,7 +16,7 @@ use nommer_core::{
     uri::UriRules, watch::WatchRule,
 };
 use nommer_submit::{Access, Allowances, Submit, router, watch::on_event};
-use tokio::{runtime::Handle, sync::watch};
+use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use crate::gateway::{Gate, Routes, behind_gateway};
@@ -28,7 +28,7 @@ async fn main() -> Result<(), Error> {
     let (told, ready) = watch::channel(None);
     // What cannot be made ends the program, as if it came first.
     let make = async move {
-        let making = tokio::task::spawn_blocking(|| Handle::current().block_on(routes()));
+        let making = tokio::task::spawn_blocking(routes);
         told.send_replace(Some(making.await??));
         std::future::pending().await
     };
@@ -61,7 +61,7 @@ struct Served {
 }
 
 /// Both, from what the environment says. Nothing is asked of AWS yet.
-async fn routes() -> Result<Served, Error> {
+fn routes() -> Result<Served, Error> {
     let mut environment = Environment::read()?;
     environment.settings.watch.extend(watched(&environment));
     let config = nommer_aws::lambda_config();
