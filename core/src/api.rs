@@ -104,6 +104,10 @@ pub struct JobView {
     pub finished_at: Option<Timestamp>,
     /// Its newest state changes, oldest first.
     pub events: Vec<StateChange>,
+    /// The last lines of what FFmpeg said, if they were asked for and there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub log_tail: Option<String>,
 }
 
 /// What was found in a source.
@@ -220,6 +224,7 @@ impl JobView {
             started_at: job.started_at,
             finished_at: job.ended_at,
             events: job.history.clone(),
+            log_tail: None,
         }
     }
 }

@@ -23,6 +23,7 @@ mod endpoints;
 mod fleet;
 mod keys;
 mod lists;
+mod logs;
 mod probes;
 mod retry;
 mod uploads;

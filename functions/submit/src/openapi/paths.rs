@@ -108,7 +108,7 @@ pub(super) fn list() {}
 
 /// Show a job
 #[utoipa::path(get, path = "/v1/jobs/{id}", tag = "jobs",
-    params(("id" = String, Path, description = "The job's id."), ("If-None-Match" = Option<String>, Header, description = "`ETag` of an earlier answer.", nullable = false, pattern = "^[!-~ ]*$")),
+    params(("id" = String, Path, description = "The job's id."), ("expand" = Option<String>, Query, description = "What it is shown with, separated by commas: `events` (always there) and `log_tail`, the last 20 lines of what FFmpeg said.", nullable = false, pattern = "^((events|log_tail)(,(events|log_tail))*)?$"), ("If-None-Match" = Option<String>, Header, description = "`ETag` of an earlier answer.", nullable = false, pattern = "^[!-~ ]*$")),
     responses((status = 200, description = "The job.", body = JobView, headers(("ETag" = String, description = "Changes when the job does."))), (status = 304, description = "It has not changed."), Refused))]
 pub(super) fn get() {}
 
@@ -137,7 +137,7 @@ pub(super) fn events() {}
 ///
 /// In the job's last attempt, cut to its end.
 #[utoipa::path(get, path = "/v1/jobs/{id}/log", tag = "jobs",
-    params(("id" = String, Path, description = "The job's id."), ("tail" = Option<u32>, Query, description = "Only so many lines, the last ones.", nullable = false, minimum = 1, maximum = 10_000)),
+    params(("id" = String, Path, description = "The job's id."), ("tail" = Option<u32>, Query, description = "Only so many lines, the last ones.", nullable = false, minimum = 1, maximum = 10_000), ("pass" = Option<u32>, Query, description = "Only this run of FFmpeg, from 1.", nullable = false, minimum = 1, maximum = 64)),
     responses((status = 200, description = "The words.", body = String, content_type = "text/plain"), Refused))]
 pub(super) fn log() {}
 

@@ -14,7 +14,7 @@ use nommer_core::{
     id::{BatchId, JobId},
     job::{Event, Job, StateChange, StateName},
     key::Caller,
-    ports::{Backend, JobFilter, JobStore, ScaleSignal, Version},
+    ports::{Backend, JobFilter, JobStore, LogStore as _, ScaleSignal, Version},
     sieve::{LOOKED_AT_MOST, Sieve},
 };
 use serde::Deserialize;
@@ -183,13 +183,41 @@ async fn sifted<B: Backend, W>(
     }
 }
 
+/// Lines of FFmpeg's words that a job is shown with on request.
+const LOG_TAIL: usize = 20;
+
+/// What a job can be shown with. Its events are there in any case.
+const EXPANSIONS: [&str; 2] = ["events", "log_tail"];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShowQuery {
+    expand: Option<String>,
+}
+
+impl ShowQuery {
+    /// Whether the end of the log is asked for.
+    fn with_log(&self) -> Result<bool, Refusal> {
+        let words = self.expand.as_deref().unwrap_or_default();
+        let mut words = words.split(',').filter(|word| !word.is_empty());
+        if let Some(word) = words.clone().find(|word| !EXPANSIONS.contains(word)) {
+            let word: String = word.chars().take(64).collect();
+            let known = EXPANSIONS.join(", ");
+            return Err(invalid(format!("expand knows {known}, and not {word:?}")));
+        }
+        Ok(words.any(|word| word == "log_tail"))
+    }
+}
+
 /// Shows a job, or answers 304 to a caller who has seen it as it is stored. What grows with the time alone, its cost, does not count.
 pub(crate) async fn get<B: Backend, W: ScaleSignal>(
     State(submit): Ports<B, W>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    asked: Result<Query<ShowQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    let with_log = query(asked)?.with_log()?;
     let (job, Version(version)) = find_version(&submit, &caller, &id).await?;
     let tag = format!("W/\"{version}\"");
     let seen = headers.get(header::IF_NONE_MATCH);
@@ -202,7 +230,12 @@ pub(crate) async fn get<B: Backend, W: ScaleSignal>(
     let mut response = if seen {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Json(JobView::new(&job, Timestamp::now())).into_response()
+        let mut view = JobView::new(&job, Timestamp::now());
+        if with_log {
+            let log = submit.backend.store().log(&job.id).await?;
+            view.log_tail = log.map(|log| log.tail(LOG_TAIL).to_owned());
+        }
+        Json(view).into_response()
     };
     let tag = HeaderValue::from_str(&tag);
     response
