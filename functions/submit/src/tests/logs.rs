@@ -29,8 +29,8 @@ async fn text(server: &Server, path: &str) -> (StatusCode, String) {
 #[tokio::test]
 async fn a_job_is_shown_with_the_end_of_its_log_if_that_is_asked_for() {
     let server = server();
-    let lines: String = (0..30).map(|line| format!("line {line}\n")).collect();
-    let path = logged(&server, &lines).await;
+    let lines: Vec<String> = (0..30).map(|line| format!("line {line}\n")).collect();
+    let path = logged(&server, &lines.concat()).await;
     for words in ["log_tail", "events,log_tail"] {
         let (status, shown) = server
             .call("GET", &format!("{path}?expand={words}"), "")
