@@ -1478,6 +1478,8 @@ export interface components {
             finished_at?: string | null;
             /** @description Its name. */
             id: components["schemas"]["JobId"];
+            /** @description The last lines of what FFmpeg said, if they were asked for and there are any. */
+            log_tail?: string;
             /** @description The caller's free text. */
             metadata: {
                 [key: string]: string;
@@ -1886,6 +1888,8 @@ export interface components {
                 finished_at?: string | null;
                 /** @description Its name. */
                 id: components["schemas"]["JobId"];
+                /** @description The last lines of what FFmpeg said, if they were asked for and there are any. */
+                log_tail?: string;
                 /** @description The caller's free text. */
                 metadata: {
                     [key: string]: string;
@@ -3367,7 +3371,10 @@ export interface operations {
     };
     get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What it is shown with, separated by commas: `events` (always there) and `log_tail`, the last 20 lines of what FFmpeg said. */
+                expand?: string;
+            };
             header?: {
                 /** @description `ETag` of an earlier answer. */
                 "If-None-Match"?: string;
@@ -3550,6 +3557,8 @@ export interface operations {
             query?: {
                 /** @description Only so many lines, the last ones. */
                 tail?: number;
+                /** @description Only this run of FFmpeg, from 1. */
+                pass?: number;
             };
             header?: never;
             path: {
