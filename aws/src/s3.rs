@@ -28,7 +28,7 @@ use nommer_core::{
 use tokio::sync::OnceCell;
 
 use clients::Clients;
-pub(crate) use clients::endpoint;
+pub(crate) use clients::{bucket_address, endpoint};
 use fault::S3Fault;
 pub use outputs::S3Outputs;
 pub use upload::StagedObject;

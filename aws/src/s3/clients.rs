@@ -20,7 +20,7 @@ use nommer_core::uri::MediaUri;
 
 use super::fault::S3Fault;
 use crate::connections::Connections;
-pub(crate) use transport::endpoint;
+pub(crate) use transport::{bucket_address, endpoint};
 pub(super) use transport::{time_for, within};
 
 /// Where a bucket without a region of its own is looked for first.

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use nommer_core::{lease::elapsed, ports::StoreError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::{fault::unreadable, s3::endpoint};
+use crate::{fault::unreadable, s3::bucket_address};
 
 const WHAT: &str = "sign an upload";
 
@@ -46,13 +46,7 @@ impl Address {
     /// Of the bucket with this name. None if the configuration names no region or no credentials.
     pub(super) fn new(sdk: &SdkConfig, bucket: &str) -> Option<Self> {
         let region = sdk.region()?.to_string();
-        let base = match endpoint(sdk) {
-            Some(endpoint) => format!("{}/{bucket}/", endpoint.trim_end_matches('/')),
-            None if region.starts_with("cn-") => {
-                format!("https://{bucket}.s3.{region}.amazonaws.com.cn/")
-            }
-            None => format!("https://{bucket}.s3.{region}.amazonaws.com/"),
-        };
+        let base = bucket_address(sdk, &region, bucket);
         Some(Self {
             base,
             region,

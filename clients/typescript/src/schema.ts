@@ -343,7 +343,7 @@ export interface paths {
         put?: never;
         /**
          * Try a job that ended badly again
-         * @description As a new job: ends never change. `retry_of` names the old one. A job publishes all of its outputs or none, when all are made; so the new one
+         * @description As a new job: ends never change. `retry_of` names the old one. A job makes all of its outputs together and publishes them when all are made; so the new one
          *     makes all of them, with `only_failed_outputs` or without. Of a job that finished none has failed: that is a `conflict`.
          */
         post: operations["retry"];
@@ -2293,7 +2293,7 @@ export interface components {
         /** @description Another try of a job that ended badly. */
         RetryRequest: {
             /**
-             * @description Whether outputs that are there already are left alone. A job publishes all of its outputs or none, so that of one which ended badly
+             * @description Whether outputs that are there already are left alone. A job makes all of its outputs together, so that of one which ended badly
              *     all are made again, whatever this says.
              */
             only_failed_outputs?: boolean | null;

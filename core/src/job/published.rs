@@ -27,7 +27,7 @@ pub struct Published {
 }
 
 impl Job {
-    /// The files that it published; none unless it finished.
+    /// The files that it published, as far as it recorded them.
     ///
     /// # Errors
     /// Its record does not say which they are, or the credentials for them are gone.

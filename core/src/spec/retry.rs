@@ -7,7 +7,7 @@ use super::{SpecError, fields::Fields};
 /// What is asked of another try.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RetryRequest {
-    /// Whether outputs that are there already are left alone. A job publishes all of them or none, so that those which failed are all.
+    /// Whether outputs that are there already are left alone. A job makes all of them together, so that all are made again.
     pub only_failed_outputs: bool,
 }
 

@@ -12,6 +12,17 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// Slowest way on which a body still gets through, in bytes a second: four at a time need one megabit.
 const SLOWEST: u64 = 32 * 1_024;
 
+/// What objects of a bucket are reached under, with a slash at its end.
+pub(crate) fn bucket_address(sdk: &SdkConfig, region: &str, bucket: &str) -> String {
+    match endpoint(sdk) {
+        Some(endpoint) => format!("{}/{bucket}/", endpoint.trim_end_matches('/')),
+        None if region.starts_with("cn-") => {
+            format!("https://{bucket}.s3.{region}.amazonaws.com.cn/")
+        }
+        None => format!("https://{bucket}.s3.{region}.amazonaws.com/"),
+    }
+}
+
 /// The endpoint that the configuration names for S3, or else for all services. Buckets there are in the path: its name has no
 /// subdomains.
 pub(crate) fn endpoint(sdk: &SdkConfig) -> Option<String> {

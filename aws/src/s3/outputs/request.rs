@@ -23,7 +23,7 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::super::{endpoint, fault::S3Fault};
+use super::super::{bucket_address, fault::S3Fault};
 use crate::connections;
 
 /// Tries of one request, the first included.
@@ -98,13 +98,7 @@ impl Answer {
 impl Bucket {
     pub(super) fn new(sdk: &SdkConfig, bucket: &str) -> Option<Self> {
         let region = sdk.region()?.to_string();
-        let address = match endpoint(sdk) {
-            Some(endpoint) => format!("{}/{bucket}/", endpoint.trim_end_matches('/')),
-            None if region.starts_with("cn-") => {
-                format!("https://{bucket}.s3.{region}.amazonaws.com.cn/")
-            }
-            None => format!("https://{bucket}.s3.{region}.amazonaws.com/"),
-        };
+        let address = bucket_address(sdk, &region, bucket);
         Some(Self {
             name: bucket.to_owned(),
             address,

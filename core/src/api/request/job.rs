@@ -152,7 +152,7 @@ pub struct PassRequest {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryRequest {
-    /// Whether outputs that are there already are left alone. A job publishes all of its outputs or none, so that of one which ended badly
+    /// Whether outputs that are there already are left alone. A job makes all of its outputs together, so that of one which ended badly
     /// all are made again, whatever this says.
     pub only_failed_outputs: Option<bool>,
 }

@@ -148,7 +148,7 @@ pub(super) fn cancel() {}
 
 /// Try a job that ended badly again
 ///
-/// As a new job: ends never change. `retry_of` names the old one. A job publishes all of its outputs or none, when all are made; so the new one
+/// As a new job: ends never change. `retry_of` names the old one. A job makes all of its outputs together and publishes them when all are made; so the new one
 /// makes all of them, with `only_failed_outputs` or without. Of a job that finished none has failed: that is a `conflict`.
 #[utoipa::path(post, path = "/v1/jobs/{id}/retry", tag = "jobs", request_body(content = Option<RetryRequest>, description = "May be left out."),
     params(("id" = String, Path, description = "The job's id."), ("Idempotency-Key" = Option<String>, Header, description = "As when a job is submitted.", nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")),

@@ -96,8 +96,8 @@ pub(crate) async fn prepared<B: Backend, W>(
     Ok(checked)
 }
 
-/// Submits a job that ended badly once more, as a new job: ends never change. Outputs become visible when all are made, and are recorded
-/// with the end: of such a job none is there, and those that failed are all.
+/// Submits a job that ended badly once more, as a new job: ends never change. Outputs are made together, and become visible when
+/// all are made: all are made again.
 pub(crate) async fn retry<B: Backend, W: ScaleSignal>(
     State(submit): Ports<B, W>,
     Extension(caller): Extension<Caller>,
