@@ -145,7 +145,8 @@ async fn a_job_that_cannot_succeed_ends_in_an_error_that_says_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_outlives_its_encoder() {
-    let stack = Deployment::new(&[]).await;
+    // The emulator may stand still for ten seconds while another test deploys: that costs no second attempt.
+    let stack = Deployment::new(&[("EncoderLease", "20s")]).await;
     let folder = tempfile::tempdir().unwrap();
     let clip = folder.path().join("in.mp4");
     make_clip(&clip, 30, "640x360");
