@@ -3,6 +3,7 @@
 //! The same use cases run here as in the Lambdas; only the timers and the adapters differ. If this process dies, encoders finish
 //! what they have and end themselves; the next start goes on where this one stopped.
 
+mod timers;
 mod uploads;
 mod watch;
 
@@ -10,22 +11,16 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use axum::middleware;
 use jiff::Timestamp;
 use nommer_core::{
-    address::NetworkRules, memory::NoBus, options::OptionPolicy, ports::ScaleSignal,
-    prune::PrunePolicy, settings::Settings, spec::SpecRules, uri::UriRules,
+    address::NetworkRules, options::OptionPolicy, settings::Settings, spec::SpecRules,
+    uri::UriRules,
 };
-use nommer_encoder::workspace::sweep;
-use nommer_http::HttpNotifier;
 use nommer_local::{Local, LocalSignal, ProcessFleet, ServerLock};
-use nommer_prune::prune;
-use nommer_scale::scale;
-use nommer_state_change::StateChange;
 use nommer_submit::{Access, Allowances, Submit, router};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -42,22 +37,6 @@ use crate::{
 
 /// What `--simulate-fleet` takes an encoder process for, unless the settings say otherwise.
 const SIMULATED_TYPE: &str = "c7i.large";
-
-/// Pause between two runs of prune: a dead encoder's job waits for its lease and this.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// A run of scale or prune reads all unfinished jobs. It is followed by a rest of so many times its length, so that a backlog of many
-/// thousands leaves the machine to those who submit and encode.
-const REST: u32 = 20;
-
-/// Longest rest.
-const REST_AT_MOST: Duration = Duration::from_secs(30);
-
-/// How long state-change waits for a message before it looks whether it shall stop.
-const STATE_CHANGE_WAIT: Duration = Duration::from_secs(1);
-
-/// Pause after a fault of the table, before the next try.
-const FAULT_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(args: &DevArgs, config: Config, output: Output) -> Result<(), Failure> {
     let Config { settings, data_dir } = config;
@@ -269,88 +248,15 @@ impl System {
         let routes = router(submit).merge(uploads::routes(uploads));
         let routes = routes.layer(middleware::from_fn_with_state(address, guard));
         tasks.spawn(serve(listener, routes, stop.clone()));
-        spawn_until(&mut tasks, stop, self.scale_loop());
-        spawn_until(&mut tasks, stop, self.prune_loop());
-        spawn_until(&mut tasks, stop, self.state_change_loop()?);
+        let repaired = LocalSignal::default();
+        spawn_until(&mut tasks, stop, timers::scaling(self, repaired.clone()));
+        spawn_until(&mut tasks, stop, timers::pruning(self, repaired));
+        spawn_until(&mut tasks, stop, timers::state_changes(self)?);
         if let Some(watcher) = watcher {
             spawn_until(&mut tasks, stop, watcher);
         }
         Ok(tasks)
     }
-
-    fn scale_loop(&self) -> impl Future<Output = ()> + use<> {
-        let (local, fleet) = (Arc::clone(&self.local), Arc::clone(&self.fleet));
-        let (settings, signal) = (self.settings.clone(), self.signal.clone());
-        async move {
-            loop {
-                let begun = Instant::now();
-                if let Err(error) = scale(&*local, &*fleet, &settings, Timestamp::now()).await {
-                    ::tracing::warn!(error = ?error, "a run of scale failed; the next one comes");
-                }
-                tokio::time::sleep(rest_after(begun)).await;
-                tokio::time::timeout(settings.fleet.scale_interval, signal.woken())
-                    .await
-                    .ok();
-            }
-        }
-    }
-
-    fn prune_loop(&self) -> impl Future<Output = ()> + use<> {
-        let (local, fleet, signal) = (
-            Arc::clone(&self.local),
-            Arc::clone(&self.fleet),
-            self.signal.clone(),
-        );
-        let work = self.local.folder().join("work");
-        let policy = PrunePolicy {
-            lease_margin: Duration::ZERO,
-            abandon_after: self.settings.jobs.abandon_after,
-            silence: self.settings.encoder.lease * 2,
-        };
-        async move {
-            loop {
-                let begun = Instant::now();
-                match prune(&*local, &*fleet, &policy, Timestamp::now()).await {
-                    // What went back to waiting may need an encoder.
-                    Ok(pruned) if pruned.jobs > 0 => signal.wake().await.unwrap_or_default(),
-                    Ok(_) => {}
-                    Err(error) => {
-                        ::tracing::warn!(error = ?error, "a run of prune failed; the next one comes");
-                    }
-                }
-                // Of encoders that were killed and that no other follows.
-                if let Err(error) = sweep(&work)
-                    && error.kind() != std::io::ErrorKind::NotFound
-                {
-                    ::tracing::warn!(error = ?error, "work folders of dead encoders stay for now");
-                }
-                tokio::time::sleep(rest_after(begun).max(PRUNE_INTERVAL)).await;
-            }
-        }
-    }
-
-    fn state_change_loop(&self) -> Result<impl Future<Output = ()> + use<>, Failure> {
-        let local = Arc::clone(&self.local);
-        let state_change = StateChange {
-            notifier: HttpNotifier::new(self.network.clone()).context("prepare the HTTP client")?,
-            bus: NoBus,
-            signing_secret: local.signing_secret().clone(),
-            now: Timestamp::now,
-        };
-        Ok(async move {
-            loop {
-                if let Err(error) = state_change.poll(&*local, STATE_CHANGE_WAIT).await {
-                    ::tracing::warn!(error = ?error, "notifications wait; the next try comes");
-                    tokio::time::sleep(FAULT_PAUSE).await;
-                }
-            }
-        })
-    }
-}
-
-/// How long to rest after a run that began then.
-fn rest_after(begun: Instant) -> Duration {
-    (begun.elapsed() * REST).min(REST_AT_MOST)
 }
 
 /// Runs a loop until it is time to stop.

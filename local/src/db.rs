@@ -1,13 +1,14 @@
 //! The database: one writer thread that gathers what is to be written into one transaction, and readers beside it.
 //!
-//! A write is answered after its transaction is on disk (WAL, full sync). Each write has a savepoint of its own within the
-//! transaction, so one that fails undoes itself and no other.
+//! A write is answered after its transaction is on disk (WAL, full sync). One that fails undoes itself and no other.
+
+mod writer;
 
 use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Sender, channel},
     },
     thread,
     time::Duration,
@@ -18,9 +19,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use crate::LocalError;
+use writer::{Asked, Write, write_all};
 
 /// Migrations, oldest first; the database's `user_version` counts those that were made.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("schema.sql"),
     include_str!("schema-2-keys.sql"),
     include_str!("schema-3-logs.sql"),
@@ -29,17 +31,12 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("schema-6-batches.sql"),
     include_str!("schema-7-endpoints.sql"),
     include_str!("schema-8-old-keys.sql"),
+    include_str!("schema-9-fewer-trees.sql"),
 ];
 
 /// How long a process waits for another one's transaction. One lasts milliseconds; beyond this, a process stands still in the
 /// middle of its own, and prune, which ends it, must not wait for it either.
 const BUSY: Duration = Duration::from_secs(10);
-
-/// Pause after each transaction, in which another process can begin its own.
-const TURN: Duration = Duration::from_micros(200);
-
-/// The same after a transaction of several writes: those who were answered come again, and share the next one.
-const GATHER: Duration = Duration::from_millis(2);
 
 /// Pages of the log that are gathered before they are brought into the database, 16 MiB: the more there are, the more of them are
 /// the same page.
@@ -51,9 +48,6 @@ const READER_PAGES: u32 = 64;
 /// Pause between two tries to begin while another process writes. Short and even: SQLite's own pauses grow, and lose every race.
 const TRY_AGAIN: Duration = Duration::from_micros(500);
 
-/// Most writes in one transaction. Bounds how long other processes wait for their turn.
-const BATCH: usize = 256;
-
 /// Statements that a connection keeps prepared: more than there are in the busiest parts of this crate.
 const STATEMENTS: usize = 64;
 
@@ -62,8 +56,6 @@ const STATEMENTS: usize = 64;
 pub(crate) enum Fault {
     #[error("the record changed since it was read")]
     Conflict,
-    #[error("no transaction could begin: {0}")]
-    NoTransaction(String),
     #[error(transparent)]
     Sql(#[from] rusqlite::Error),
     #[error(transparent)]
@@ -74,23 +66,16 @@ impl Fault {
     fn into_store_error(self, what: &'static str) -> StoreError {
         match self {
             Self::Conflict => StoreError::Conflict,
-            Self::NoTransaction(why) => StoreError::unavailable(what, why),
             Self::Sql(error) => StoreError::unavailable(what, error),
             Self::Json(error) => StoreError::unavailable(what, error),
         }
     }
 }
 
-/// Answers a write after its transaction, or tells why the transaction failed.
-type Answer = Box<dyn FnOnce(Result<(), String>) + Send>;
-
-/// One write: runs within the transaction, or is told why there is none, and leaves what is to be answered after.
-type Write = Box<dyn FnOnce(Result<&Connection, Fault>) -> Answer + Send>;
-
 /// A handle on the database. Clones share the writer and the readers.
 #[derive(Clone, Debug)]
 pub(crate) struct Db {
-    writes: Sender<Write>,
+    writes: Sender<Box<dyn Write>>,
     readers: Arc<Readers>,
 }
 
@@ -115,25 +100,16 @@ impl Db {
         })
     }
 
-    /// Runs a write; its result once it is on disk.
+    /// Runs a write; its result once it is on disk. It runs once more if another one of its transaction failed halfway: it must not
+    /// keep anything between two runs.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         what: &'static str,
-        write: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        write: impl Fn(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let task: Write = Box::new(move |transaction| {
-            let result = transaction.and_then(|connection| within_savepoint(connection, write));
-            Box::new(move |committed| {
-                let outcome = match (result, committed) {
-                    (result, Ok(())) => result.map_err(|fault| fault.into_store_error(what)),
-                    (_, Err(why)) => Err(StoreError::unavailable(what, why)),
-                };
-                // Whoever asked may have gone away; the write is made all the same.
-                answer.send(outcome).ok();
-            })
-        });
         let stopped = || StoreError::unavailable(what, "the database thread has stopped");
+        let task = Box::new(Asked::new(what, write, answer));
         self.writes.send(task).map_err(|_closed| stopped())?;
         answered.await.map_err(|_closed| stopped())?
     }
@@ -275,46 +251,6 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), LocalError> {
         .pragma_update(None, "user_version", known)
         .map_err(database)?;
     transaction.commit().map_err(database)
-}
-
-/// The writer thread: ends when the last handle is gone.
-fn write_all(connection: &Connection, queue: &Receiver<Write>) {
-    while let Ok(first) = queue.recv() {
-        let writes: Vec<Write> = std::iter::once(first)
-            .chain(queue.try_iter().take(BATCH - 1))
-            .collect();
-        let begun = run(connection, "BEGIN IMMEDIATE").map_err(|error| error.to_string());
-        let inside = || match &begun {
-            Ok(()) => Ok(connection),
-            Err(why) => Err(Fault::NoTransaction(why.clone())),
-        };
-        let answers: Vec<Answer> = writes.into_iter().map(|write| write(inside())).collect();
-        let committed = begun.and_then(|()| {
-            run(connection, "COMMIT").map_err(|error| {
-                run(connection, "ROLLBACK").ok();
-                error.to_string()
-            })
-        });
-        let pause = if answers.len() > 1 { GATHER } else { TURN };
-        for answer in answers {
-            answer(committed.clone());
-        }
-        // Let others have the lock: SQLite gives it to whoever happens to ask, and a busy server asks most often.
-        thread::sleep(pause);
-    }
-}
-
-fn within_savepoint<T>(
-    connection: &Connection,
-    write: impl FnOnce(&Connection) -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    run(connection, "SAVEPOINT one")?;
-    let result = write(connection);
-    if result.is_err() {
-        run(connection, "ROLLBACK TO one")?;
-    }
-    run(connection, "RELEASE one")?;
-    result
 }
 
 /// Runs a statement that takes nothing and gives nothing. It stays prepared: preparing takes longer than running.

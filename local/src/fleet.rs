@@ -124,7 +124,7 @@ impl ProcessFleet {
                     "INSERT OR REPLACE INTO processes (token, instance_id, launched_at) VALUES (?1, ?2, ?3)",
                     params![token, id.as_str(), now.as_millisecond()],
                 )?;
-                let row = Row { token, instance_id: id, launched_at: now, process: None };
+                let row = Row { token: token.clone(), instance_id: id.clone(), launched_at: now, process: None };
                 Ok((row, true))
             })
             .await

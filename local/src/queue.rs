@@ -50,17 +50,22 @@ impl LocalQueue {
     }
 }
 
-/// Puts a hint in, visible from then on.
+/// Puts a hint in, visible from then on. Its number is the time, in nanoseconds since 1970: it is never given again, as an old receipt
+/// must not fit a new message.
 pub(crate) fn insert(
     connection: &Connection,
     queue: &str,
     job_id: &str,
     visible_at: Timestamp,
 ) -> Result<(), Fault> {
-    let sql = "INSERT INTO messages (queue, job_id, visible_at) VALUES (?1, ?2, ?3)";
-    connection
-        .prepare_cached(sql)?
-        .execute(params![queue, job_id, visible_at.as_millisecond()])?;
+    let sql = "INSERT INTO messages (number, queue, job_id, visible_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    let mut insert = connection.prepare_cached(sql)?;
+    let mut inserted = 0;
+    while inserted == 0 {
+        // Another process may have taken this nanosecond.
+        let number = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+        inserted = insert.execute(params![number, queue, job_id, visible_at.as_millisecond()])?;
+    }
     Ok(())
 }
 

@@ -3,10 +3,13 @@
 mod batches;
 mod endpoints;
 mod fleet;
+mod idempotency;
 mod keys;
 mod logs;
 mod notifications;
 mod presets;
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use nommer_core::{
@@ -26,11 +29,17 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct LocalStore {
     db: Db,
+    endpoints: endpoints::Known,
+    idempotency: idempotency::Swept,
 }
 
 impl LocalStore {
     pub(crate) fn new(db: Db) -> Self {
-        Self { db }
+        Self {
+            db,
+            endpoints: endpoints::Known::default(),
+            idempotency: idempotency::Swept::default(),
+        }
     }
 
     /// Records a new job, and its hint in this queue if it is one.
@@ -40,14 +49,73 @@ impl LocalStore {
         key: Option<&IdempotencyKey>,
         queue: Option<&'static str>,
     ) -> Result<Created, StoreError> {
-        let (job, key) = (job.clone(), key.cloned());
+        let (new, key) = (NewRow::of(job)?, key.cloned());
+        let sweep = key.is_some() && self.idempotency.is_due(job.created_at);
         self.db
             .write("record a job", move |connection| {
-                let created = create(connection, &job, key.as_ref())?;
+                if sweep {
+                    idempotency::sweep(connection, new.created_at)?;
+                }
+                let created = create(connection, &new, key.as_ref())?;
                 if let (Created::New, Some(queue)) = (&created, queue) {
-                    queue::insert(connection, queue, job.id.as_str(), Timestamp::now())?;
+                    queue::insert(connection, queue, &new.id, Timestamp::now())?;
                 }
                 Ok(created)
+            })
+            .await
+    }
+}
+
+/// What is written of a new job, made before the writer's turn.
+struct NewRow {
+    id: String,
+    state: &'static str,
+    ended: bool,
+    external_id: Option<String>,
+    destination: Option<String>,
+    record: String,
+    owner: Option<String>,
+    probe: bool,
+    batch: Option<String>,
+    notifications: Vec<Notification>,
+    created_at: Timestamp,
+}
+
+impl NewRow {
+    fn of(job: &Job) -> Result<Self, StoreError> {
+        let record = serde_json::to_string(job);
+        Ok(Self {
+            id: job.id.to_string(),
+            state: job.state.name().as_str(),
+            ended: job.state.ended(),
+            external_id: job.spec.external_id.clone(),
+            destination: job.live_destination(),
+            record: record.map_err(|error| StoreError::unavailable("record a job", error))?,
+            owner: job.owner.as_ref().map(KeyId::to_string),
+            probe: job.spec.is_probe(),
+            batch: job.batch.as_ref().map(|place| place.id.to_string()),
+            notifications: Notification::of_new(job),
+            created_at: job.created_at,
+        })
+    }
+}
+
+impl LocalStore {
+    /// Whether a running job's lease has lapsed: a cheap question, as there are no more such jobs than encoders can hold.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn lease_has_lapsed(
+        &self,
+        now: Timestamp,
+        margin: Duration,
+    ) -> Result<bool, StoreError> {
+        self.db
+            .read("look at leases", move |connection| {
+                let sql = "SELECT record FROM jobs WHERE state IN ('DOWNLOADING', 'ENCODING', 'UPLOADING')";
+                let running: Vec<Job> = records(connection, sql, [])?;
+                let mut leases = running.iter().filter_map(|job| job.state.lease());
+                Ok(leases.any(|lease| lease.lapsed(now, margin)))
             })
             .await
     }
@@ -131,7 +199,7 @@ impl JobStore for LocalStore {
             .read("list unfinished jobs", |connection| {
                 records(
                     connection,
-                    "SELECT record FROM jobs WHERE ended = 0 ORDER BY id",
+                    "SELECT record FROM jobs WHERE state IN ('PENDING', 'DOWNLOADING', 'ENCODING', 'UPLOADING')",
                     [],
                 )
             })
@@ -163,7 +231,7 @@ impl JobStore for LocalStore {
             .write("delete a job", move |connection| {
                 let sql = "DELETE FROM jobs WHERE id = ?1 AND version = ?2";
                 one_row(connection.execute(sql, params![id, number(read)])?)?;
-                connection.execute("DELETE FROM notifications WHERE job_id = ?1", [id])?;
+                connection.execute("DELETE FROM notifications WHERE job_id = ?1", [&id])?;
                 Ok(())
             })
             .await
@@ -172,75 +240,51 @@ impl JobStore for LocalStore {
 
 fn create(
     connection: &Connection,
-    job: &Job,
+    new: &NewRow,
     key: Option<&IdempotencyKey>,
 ) -> Result<Created, Fault> {
+    let id_of = |text: String| {
+        text.parse()
+            .expect("ids are checked before they are stored")
+    };
     if let Some(key) = key
-        && let Some((id, same_body)) = known_key(connection, key, job.created_at)?
+        && let Some((id, same_body)) = idempotency::known(connection, key, new.created_at)?
     {
-        let job_id = id.parse().expect("ids are checked before they are stored");
+        let job_id = id_of(id);
         return Ok(Created::Existing { job_id, same_body });
-    }
-    let destination = job.live_destination();
-    let sql = "SELECT id FROM jobs WHERE live_destination = ?1";
-    let rival: Option<String> = connection
-        .prepare_cached(sql)?
-        .query_row([&destination], |row| row.get(0))
-        .optional()?;
-    if let Some(rival) = rival {
-        let job_id = rival
-            .parse()
-            .expect("ids are checked before they are stored");
-        return Ok(Created::DestinationTaken { job_id });
     }
     let mut insert = connection.prepare_cached(
         "INSERT INTO jobs (id, version, state, ended, external_id, live_destination, record, owner, probe, batch)
-         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING",
+         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
     )?;
-    one_row(insert.execute(params![
-        job.id.as_str(),
-        job.state.name().as_str(),
-        job.state.ended(),
-        job.spec.external_id,
-        destination,
-        serde_json::to_string(job)?,
-        job.owner.as_ref().map(KeyId::as_str),
-        job.spec.is_probe(),
-        job.batch.as_ref().map(|place| place.id.as_str()),
-    ])?)?;
-    for notification in Notification::of_new(job) {
-        notifications::insert(connection, &notification)?;
+    let inserted = insert.execute(params![
+        new.id,
+        new.state,
+        new.ended,
+        new.external_id,
+        new.destination,
+        new.record,
+        new.owner,
+        new.probe,
+        new.batch,
+    ])?;
+    if inserted == 0 {
+        // Either the destination is taken, or the id.
+        let sql = "SELECT id FROM jobs WHERE live_destination = ?1";
+        let mut rival = connection.prepare_cached(sql)?;
+        let rival = rival
+            .query_row([&new.destination], |row| row.get(0))
+            .optional()?;
+        let job_id = id_of(rival.ok_or(Fault::Conflict)?);
+        return Ok(Created::DestinationTaken { job_id });
+    }
+    for notification in &new.notifications {
+        notifications::insert(connection, notification)?;
     }
     if let Some(key) = key {
-        remember_key(connection, key, job.id.as_str())?;
+        idempotency::remember(connection, key, &new.id)?;
     }
     Ok(Created::New)
-}
-
-/// Keeps a key with the id that it belongs to.
-fn remember_key(connection: &Connection, key: &IdempotencyKey, id: &str) -> Result<(), Fault> {
-    let sql = "INSERT OR REPLACE INTO idempotency_keys (key, body_hash, job_id, expires_at) VALUES (?1, ?2, ?3, ?4)";
-    let until = key.expires_at.as_millisecond();
-    let mut insert = connection.prepare_cached(sql)?;
-    insert.execute(params![key.key, key.body_hash, id, until])?;
-    Ok(())
-}
-
-/// The id that a key belongs to already, and whether the request was the same. Keys whose time is over are forgotten on the way.
-fn known_key(
-    connection: &Connection,
-    key: &IdempotencyKey,
-    now: Timestamp,
-) -> Result<Option<(String, bool)>, Fault> {
-    connection
-        .prepare_cached("DELETE FROM idempotency_keys WHERE expires_at <= ?1")?
-        .execute([now.as_millisecond()])?;
-    let sql = "SELECT job_id, body_hash FROM idempotency_keys WHERE key = ?1";
-    let known: Option<(String, String)> = connection
-        .prepare_cached(sql)?
-        .query_row([&key.key], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    Ok(known.map(|(id, body_hash)| (id, body_hash == key.body_hash)))
 }
 
 /// Follows an index whatever the filter, so the last page costs as much as the first.

@@ -7,7 +7,7 @@ use nommer_core::{
 };
 use rusqlite::{Connection, params};
 
-use super::{LocalStore, known_key, number, one_row, records, remember_key, versioned};
+use super::{LocalStore, idempotency, number, one_row, records, versioned};
 use crate::db::Fault;
 
 /// Greater than every id: ids hold nothing above `z`.
@@ -21,8 +21,12 @@ impl BatchStore for LocalStore {
         key: Option<&IdempotencyKey>,
     ) -> Result<CreatedBatch, StoreError> {
         let (batch, entries, key) = (batch.clone(), entries.to_vec(), key.cloned());
+        let sweep = key.is_some() && self.idempotency.is_due(batch.created_at);
         self.db
             .write("record a batch", move |connection| {
+                if sweep {
+                    idempotency::sweep(connection, batch.created_at)?;
+                }
                 create(connection, &batch, &entries, key.as_ref())
             })
             .await
@@ -110,11 +114,11 @@ fn create(
     key: Option<&IdempotencyKey>,
 ) -> Result<CreatedBatch, Fault> {
     if let Some(key) = key {
-        if let Some((id, same_body)) = known_key(connection, key, batch.created_at)? {
+        if let Some((id, same_body)) = idempotency::known(connection, key, batch.created_at)? {
             let id = id.parse().expect("ids are checked before they are stored");
             return Ok(CreatedBatch::Existing { id, same_body });
         }
-        remember_key(connection, key, batch.id.as_str())?;
+        idempotency::remember(connection, key, batch.id.as_str())?;
     }
     let id = batch.id.as_str();
     let sql = "INSERT INTO batches (id, version, ended, owner, record) VALUES (?1, 1, 0, ?2, ?3)";

@@ -1,4 +1,10 @@
-//! Webhook endpoints in SQLite: one row for each owner.
+//! Webhook endpoints in SQLite: one row for each owner. Every submit asks for them, so what was read is kept until it is written again: only
+//! the one server of a data folder reads and writes them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use nommer_core::{
     id::KeyId,
@@ -14,16 +20,44 @@ fn row_of(owner: Option<&KeyId>) -> String {
     owner.map(ToString::to_string).unwrap_or_default()
 }
 
+/// One owner's endpoints, and the version of their row.
+type Row = (Vec<WebhookEndpoint>, Version);
+
+/// Rows as they are on disk, by their owners. Held while a row is read: no write comes between reading and keeping it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known(Arc<Mutex<HashMap<String, Row>>>);
+
+impl Known {
+    fn get(
+        &self,
+        owner: String,
+        read: impl FnOnce(&str) -> Result<Row, StoreError>,
+    ) -> Result<Row, StoreError> {
+        let mut rows = self.0.lock().expect("no holder panics");
+        if let Some(row) = rows.get(&owner) {
+            return Ok(row.clone());
+        }
+        let row = read(&owner)?;
+        rows.insert(owner, row.clone());
+        Ok(row)
+    }
+
+    fn forget(&self, owner: &str) {
+        self.0.lock().expect("no holder panics").remove(owner);
+    }
+}
+
 impl EndpointStore for LocalStore {
     async fn endpoints(
         &self,
         owner: Option<&KeyId>,
     ) -> Result<(Vec<WebhookEndpoint>, Version), StoreError> {
-        // Asked by every submit.
-        self.db.look("read webhook endpoints", |connection| {
-            let sql = "SELECT record, version FROM endpoints WHERE owner = ?1";
-            let found = versioned(connection, sql, [row_of(owner)])?.pop();
-            Ok(found.unwrap_or_default())
+        self.endpoints.get(row_of(owner), |owner| {
+            self.db.look("read webhook endpoints", |connection| {
+                let sql = "SELECT record, version FROM endpoints WHERE owner = ?1";
+                let found = versioned(connection, sql, [owner])?.pop();
+                Ok(found.unwrap_or_default())
+            })
         })
     }
 
@@ -34,7 +68,8 @@ impl EndpointStore for LocalStore {
         read: Version,
     ) -> Result<Version, StoreError> {
         let (owner, endpoints) = (row_of(owner), endpoints.to_vec());
-        self.db
+        let row = owner.clone();
+        let written = self.db
             .write("write webhook endpoints", move |connection| {
                 let sql = if read == Version(0) {
                     "INSERT INTO endpoints (owner, version, record) VALUES (?1, ?2 + 1, ?3) ON CONFLICT DO NOTHING"
@@ -45,6 +80,9 @@ impl EndpointStore for LocalStore {
                 one_row(connection.execute(sql, params![owner, number(read), record])?)?;
                 Ok(Version(read.0 + 1))
             })
-            .await
+            .await;
+        // Even if it failed: nobody knows how far it came.
+        self.endpoints.forget(&row);
+        written
     }
 }

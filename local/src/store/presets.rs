@@ -45,7 +45,7 @@ impl PresetStore for LocalStore {
         let name = name.to_owned();
         self.db
             .write("delete a preset", move |connection| {
-                connection.execute("DELETE FROM presets WHERE name = ?1", [name])?;
+                connection.execute("DELETE FROM presets WHERE name = ?1", [&name])?;
                 Ok(())
             })
             .await
