@@ -17,6 +17,7 @@ mod apply;
 mod event;
 mod files;
 mod news;
+mod outline;
 mod published;
 mod state;
 
@@ -30,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 pub use event::{Applied, Denied, Effect, Event};
 pub use files::OutputFile;
+pub use outline::JobOutline;
 pub use published::Published;
 pub use state::{JobState, Stage, StateName};
 
@@ -331,20 +333,7 @@ impl Job {
     /// For how long prune has left the job alone although there was something to do. Beyond some minutes, prune itself did not run: a
     /// machine was off, a schedule stopped. That is no silence of the job's.
     pub fn neglected(&self, now: Timestamp) -> Duration {
-        let due = match &self.state {
-            JobState::Pending { .. } => self.resend_at,
-            JobState::Running { lease, .. } => Some(lease.until),
-            JobState::Finished
-            | JobState::Error(_)
-            | JobState::Abandoned(_)
-            | JobState::Canceled => None,
-        };
-        let late = due.map_or(Duration::ZERO, |due| elapsed(now, due));
-        if late > PRUNE_LATE {
-            late
-        } else {
-            Duration::ZERO
-        }
+        neglected(&self.state, self.resend_at, now)
     }
 
     fn record_change(&mut self, details: Option<String>, now: Timestamp) {
@@ -360,5 +349,22 @@ impl Job {
             attempt: self.attempts,
             details,
         });
+    }
+}
+
+/// See [`Job::neglected`].
+fn neglected(state: &JobState, resend_at: Option<Timestamp>, now: Timestamp) -> Duration {
+    let due = match state {
+        JobState::Pending { .. } => resend_at,
+        JobState::Running { lease, .. } => Some(lease.until),
+        JobState::Finished | JobState::Error(_) | JobState::Abandoned(_) | JobState::Canceled => {
+            None
+        }
+    };
+    let late = due.map_or(Duration::ZERO, |due| elapsed(now, due));
+    if late > PRUNE_LATE {
+        late
+    } else {
+        Duration::ZERO
     }
 }

@@ -201,14 +201,17 @@ impl Caller {
 
     /// Whether this job is seen. Others are as if they were not there.
     pub fn sees(&self, job: &Job) -> bool {
-        self.confined_to()
-            .is_none_or(|own| job.owner.as_ref() == Some(own))
+        self.sees_those_of(job.owner.as_ref())
+    }
+
+    /// Whether what has this owner is seen.
+    pub fn sees_those_of(&self, owner: Option<&KeyId>) -> bool {
+        self.confined_to().is_none_or(|own| owner == Some(own))
     }
 
     /// Whether this batch is seen.
     pub fn sees_batch(&self, batch: &Batch) -> bool {
-        self.confined_to()
-            .is_none_or(|own| batch.owner.as_ref() == Some(own))
+        self.sees_those_of(batch.owner.as_ref())
     }
 
     /// The list that is asked for, of the jobs that are seen.

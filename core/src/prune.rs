@@ -8,7 +8,7 @@ use crate::{
     fleet::{BOOT_DEADLINE, FleetRecord, Standstill},
     id::{InstanceId, JobId},
     instance::{Instance, InstanceState},
-    job::{Job, JobState},
+    job::{JobOutline, JobState},
     lease::{CLOCK_MARGIN, elapsed},
     settings::Settings,
 };
@@ -50,7 +50,7 @@ pub enum PruneAction {
 
 /// Plans the repairs. The clock of `abandon_after` stands still with the fleet: nobody is meant to work on jobs then.
 pub fn plan_prune(
-    jobs: &[Job],
+    jobs: &[JobOutline],
     instances: &[Instance],
     standstill: &Standstill,
     policy: &PrunePolicy,

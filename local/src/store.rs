@@ -14,7 +14,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use nommer_core::{
     id::{BatchId, JobId, KeyId},
-    job::{Job, StateName},
+    job::{Job, JobOutline, StateName},
     notify::Notification,
     ports::{Created, IdempotencyKey, JobFilter, JobStore, StoreError, Version},
 };
@@ -113,7 +113,7 @@ impl LocalStore {
         self.db
             .read("look at leases", move |connection| {
                 let sql = "SELECT record FROM jobs WHERE state IN ('DOWNLOADING', 'ENCODING', 'UPLOADING')";
-                let running: Vec<Job> = records(connection, sql, [])?;
+                let running = outlines(connection, sql)?;
                 let mut leases = running.iter().filter_map(|job| job.state.lease());
                 Ok(leases.any(|lease| lease.lapsed(now, margin)))
             })
@@ -194,14 +194,11 @@ impl JobStore for LocalStore {
             .await
     }
 
-    async fn unfinished(&self) -> Result<Vec<Job>, StoreError> {
+    async fn unfinished(&self) -> Result<Vec<JobOutline>, StoreError> {
         self.db
             .read("list unfinished jobs", |connection| {
-                records(
-                    connection,
-                    "SELECT record FROM jobs WHERE state IN ('PENDING', 'DOWNLOADING', 'ENCODING', 'UPLOADING')",
-                    [],
-                )
+                let sql = "SELECT record FROM jobs WHERE state IN ('PENDING', 'DOWNLOADING', 'ENCODING', 'UPLOADING')";
+                outlines(connection, sql)
             })
             .await
     }
@@ -345,6 +342,19 @@ fn versioned<T: serde::de::DeserializeOwned>(
         Ok((serde_json::from_str(&record)?, version(found)))
     })
     .collect()
+}
+
+/// The outlines of jobs whose records a query finds, of one after the other: there may be more than fit into memory as a whole.
+fn outlines(connection: &Connection, sql: &str) -> Result<Vec<JobOutline>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let mut outlines = Vec::new();
+    while let Some(row) = rows.next()? {
+        let record = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        let job: Job = serde_json::from_str(record)?;
+        outlines.push(JobOutline::from(&job));
+    }
+    Ok(outlines)
 }
 
 /// Reads the records that a query finds in its first column.

@@ -74,6 +74,7 @@ async fn claim_with_processes(jobs: u32) {
     assert_eq!(claims.len(), usize::try_from(jobs).unwrap());
     assert!(busy > 1, "they did not even meet");
     for job in local.store().unfinished().await.unwrap() {
+        let (job, _) = local.store().get(&job.id).await.unwrap().unwrap();
         let holder = job.state.lease().unwrap().token.instance.to_string();
         assert_eq!(
             (job.epoch, holder),

@@ -7,12 +7,12 @@ use aws_sdk_dynamodb::{
 };
 use nommer_core::{
     id::{JobId, KeyId},
-    job::Job,
+    job::{Job, JobOutline},
     notify::Notification,
     ports::{Created, IdempotencyKey, JobFilter, JobStore, StoreError, Version},
 };
 
-use super::{DynamoStore, item, list::Range, logs};
+use super::{DynamoStore, item, logs};
 use crate::fault::{unavailable, unreadable};
 
 /// Most items that one transaction may write.
@@ -72,8 +72,8 @@ impl JobStore for DynamoStore {
         }
     }
 
-    async fn unfinished(&self) -> Result<Vec<Job>, StoreError> {
-        self.unfinished_jobs(None, Range::ALL, usize::MAX).await
+    async fn unfinished(&self) -> Result<Vec<JobOutline>, StoreError> {
+        super::list::unfinished(self).await
     }
 
     async fn unfinished_of(&self, owner: &KeyId, most: u32) -> Result<u32, StoreError> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use nommer_core::{
     id::{JobId, KeyId},
-    job::{Job, StateName},
+    job::{Job, JobOutline, StateName},
     ports::{JobFilter, StoreError},
 };
 
@@ -26,18 +26,12 @@ const BATCH: usize = 100;
 
 /// Ids that a list is about: from one, up to another that is not in it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Range<'a> {
+struct Range<'a> {
     since: &'a str,
     before: &'a str,
 }
 
 impl<'a> Range<'a> {
-    /// Every id.
-    pub(super) const ALL: Self = Self {
-        since: BEFORE_ALL,
-        before: AFTER_ALL,
-    };
-
     fn of(filter: &'a JobFilter) -> Self {
         Self {
             since: filter.since.as_ref().map_or(BEFORE_ALL, JobId::as_str),
@@ -58,7 +52,8 @@ pub(super) async fn list(store: &DynamoStore, filter: &JobFilter) -> Result<Vec<
     let mut jobs = match (found_by, filter.state) {
         (Some(partition), _) => store.found_by(&partition, filter).await?,
         (None, Some(state)) if !state.ended() => {
-            store.unfinished_jobs(Some(state), range, limit).await?
+            let items = store.newest(INDEX_1, item::UNFINISHED, (Some(state), range), limit);
+            records(&items.await?)?
         }
         (None, Some(state)) => {
             let items = store.newest(INDEX_1, state.as_str(), (None, range), limit);
@@ -72,6 +67,22 @@ pub(super) async fn list(store: &DynamoStore, filter: &JobFilter) -> Result<Vec<
     jobs.sort_by(|one, other| other.id.cmp(&one.id));
     jobs.truncate(limit);
     Ok(jobs)
+}
+
+/// All that is unfinished, of one page after the other: there may be more than fits into memory as a whole.
+pub(super) async fn unfinished(store: &DynamoStore) -> Result<Vec<JobOutline>, StoreError> {
+    let mut items = store.query("list unfinished jobs", |query| {
+        query
+            .index_name(INDEX_1)
+            .key_condition_expression("gsi1pk = :pk")
+            .expression_attribute_values(":pk", item::text(item::UNFINISHED))
+    });
+    let mut outlines = Vec::new();
+    while let Some(next) = items.next().await? {
+        let job: Job = item::record(&next)?;
+        outlines.push(JobOutline::from(&job));
+    }
+    Ok(outlines)
 }
 
 /// Reads all that is unfinished, whosever it is, until there are enough: for keys with a limit only.
@@ -102,18 +113,7 @@ fn records(items: &[item::Item]) -> Result<Vec<Job>, StoreError> {
 }
 
 impl DynamoStore {
-    /// Jobs that have not ended: those in one state as lists show them, or all with the probes among them.
-    pub(super) async fn unfinished_jobs(
-        &self,
-        state: Option<StateName>,
-        range: Range<'_>,
-        limit: usize,
-    ) -> Result<Vec<Job>, StoreError> {
-        let items = self.newest(INDEX_1, item::UNFINISHED, (state, range), limit);
-        records(&items.await?)
-    }
-
-    /// The newest items of one index partition.
+    /// The newest items of one index partition; of those that have not ended, the ones in this state that lists show.
     async fn newest(
         &self,
         index: &str,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Timings;
 use crate::{
-    job::{Job, StateName},
+    job::{Job, JobOutline, StateName},
     lease::elapsed,
 };
 
@@ -49,7 +49,12 @@ pub struct StatsView {
 
 impl StatsView {
     /// Counts the jobs of a window, and those that have not ended.
-    pub fn new(recent: &[Job], unfinished: &[Job], window: Duration, now: Timestamp) -> Self {
+    pub fn new(
+        recent: &[Job],
+        unfinished: &[JobOutline],
+        window: Duration,
+        now: Timestamp,
+    ) -> Self {
         let in_state = |state| {
             recent
                 .iter()
@@ -136,7 +141,7 @@ mod tests {
         let now = later(jobs[0].created_at, hour);
         let mut waiting = job(&json!({}));
         waiting.started_at = None;
-        let stats = StatsView::new(&jobs, std::slice::from_ref(&waiting), hour * 2, now);
+        let stats = StatsView::new(&jobs, &[JobOutline::from(&waiting)], hour * 2, now);
         assert_eq!(
             (stats.submitted, stats.finished, stats.waiting),
             (20, 20, 1)

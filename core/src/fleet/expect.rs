@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::WaitingJob;
 use crate::{
-    job::{Job, JobState, StateName},
+    job::{Job, JobOutline, JobState, StateChange, StateName},
     lease::elapsed,
     money::{JobShape, WorkAverage, slot_time},
 };
@@ -15,14 +15,17 @@ use crate::{
 const DELIVERY: Duration = Duration::from_secs(2);
 
 /// The waiting job, if it waits and is not cooling off.
-pub fn waiting_job(job: &Job, average: Option<&WorkAverage>, now: Timestamp) -> Option<WaitingJob> {
+pub fn waiting_job(
+    job: &JobOutline,
+    average: Option<&WorkAverage>,
+    now: Timestamp,
+) -> Option<WaitingJob> {
     match &job.state {
         // A job that cools off needs no encoder yet.
         JobState::Pending { not_before } if not_before.is_none_or(|until| until <= now) => {
-            let last = job.history.last();
             Some(WaitingJob {
                 work: expected_work(job, average),
-                since: last.map_or(job.created_at, |change| change.at),
+                since: job.changed_at,
             })
         }
         JobState::Pending { .. }
@@ -34,14 +37,13 @@ pub fn waiting_job(job: &Job, average: Option<&WorkAverage>, now: Timestamp) -> 
     }
 }
 
-/// Time on one job slot: from the source's length, once it was probed or if the caller told, corrected by the pace of recent jobs.
-pub fn expected_work(job: &Job, average: Option<&WorkAverage>) -> Option<Duration> {
-    let modeled = modeled_work(job)?;
+/// Time on one job slot: by the model, corrected by the pace of recent jobs.
+pub fn expected_work(job: &JobOutline, average: Option<&WorkAverage>) -> Option<Duration> {
     let pace = average.map_or(1.0, |average| average.pace);
-    Duration::try_from_secs_f64(modeled.as_secs_f64() * pace).ok()
+    Duration::try_from_secs_f64(job.modeled_work?.as_secs_f64() * pace).ok()
 }
 
-/// The same before any correction: what the pace is measured against.
+/// Time on one job slot, from the source's length, once it was probed or if the caller told: what the pace is measured against.
 pub fn modeled_work(job: &Job) -> Option<Duration> {
     let media_seconds = job.report.source_seconds.or(job.spec.duration_seconds)?;
     Some(slot_time(&JobShape {
@@ -54,26 +56,26 @@ pub fn modeled_work(job: &Job) -> Option<Duration> {
 
 /// How long a running job still needs: by its encoder's word, else by what was expected of it and how long it has run.
 pub fn remaining_work(
-    job: &Job,
+    job: &JobOutline,
     average: Option<&WorkAverage>,
     now: Timestamp,
 ) -> Option<Duration> {
-    let told = job
-        .progress
-        .as_ref()
-        .and_then(|progress| progress.eta_seconds);
-    if let Some(seconds) = told {
+    if let Some(seconds) = job.eta_seconds {
         return Some(Duration::from_secs(seconds).saturating_add(DELIVERY));
     }
     let whole = expected_work(job, average).or_else(|| average.and_then(WorkAverage::mean))?;
-    Some(whole.saturating_sub(attempt_time(job, now)?))
+    Some(whole.saturating_sub(elapsed(now, job.claimed_at?)))
+}
+
+/// When the newest attempt was claimed.
+pub fn claimed_at(job: &Job) -> Option<Timestamp> {
+    let claimed = |change: &&StateChange| change.state == StateName::Downloading;
+    Some(job.history.iter().rev().find(claimed)?.at)
 }
 
 /// How long the newest attempt has lasted, or lasted until the job ended.
 pub fn attempt_time(job: &Job, now: Timestamp) -> Option<Duration> {
-    let claimed = |change: &&crate::job::StateChange| change.state == StateName::Downloading;
-    let begun = job.history.iter().rev().find(claimed)?.at;
-    Some(elapsed(job.ended_at.unwrap_or(now), begun))
+    Some(elapsed(job.ended_at.unwrap_or(now), claimed_at(job)?))
 }
 
 #[cfg(test)]
@@ -96,15 +98,18 @@ mod tests {
     #[test]
     fn work_is_unknown_before_the_probe_unless_the_caller_tells_the_length() {
         let unknown = job(&json!({}));
-        assert_eq!(expected_work(&unknown, Some(&AVERAGE)), None);
         assert_eq!(
-            waiting_job(&unknown, None, at(0)).map(|job| job.work),
+            expected_work(&JobOutline::from(&unknown), Some(&AVERAGE)),
+            None
+        );
+        assert_eq!(
+            waiting_job(&JobOutline::from(&unknown), None, at(0)).map(|job| job.work),
             Some(None)
         );
         let told = job(&json!({"duration_seconds": 600}));
-        let work = expected_work(&told, None).unwrap();
+        let work = expected_work(&JobOutline::from(&told), None).unwrap();
         assert_eq!(
-            expected_work(&told, Some(&AVERAGE)),
+            expected_work(&JobOutline::from(&told), Some(&AVERAGE)),
             Some(work * 2),
             "twice the pace of the model"
         );
@@ -129,22 +134,25 @@ mod tests {
             reason: "a spot notice".to_owned(),
         };
         change(&mut job, release, at(5));
-        let longer = waiting_job(&job, None, at(5)).unwrap().work.unwrap();
+        let longer = waiting_job(&JobOutline::from(&job), None, at(5))
+            .unwrap()
+            .work
+            .unwrap();
         job.report.source_seconds = None;
-        assert!(longer > expected_work(&job, None).unwrap());
+        assert!(longer > expected_work(&JobOutline::from(&job), None).unwrap());
     }
 
     #[test]
     fn a_running_job_needs_what_its_encoder_says_or_the_rest_of_what_is_usual() {
         let mut job = job(&json!({}));
         change(&mut job, claim("a"), at(0));
-        assert_eq!(remaining_work(&job, None, at(30)), None);
+        assert_eq!(remaining_work(&JobOutline::from(&job), None, at(30)), None);
         assert_eq!(
-            remaining_work(&job, Some(&AVERAGE), at(30)),
+            remaining_work(&JobOutline::from(&job), Some(&AVERAGE), at(30)),
             Some(Duration::from_secs(70))
         );
         assert_eq!(
-            remaining_work(&job, Some(&AVERAGE), at(300)),
+            remaining_work(&JobOutline::from(&job), Some(&AVERAGE), at(300)),
             Some(Duration::ZERO)
         );
         job.progress = Some(Progress {
@@ -156,7 +164,7 @@ mod tests {
             eta_seconds: Some(10),
         });
         assert_eq!(
-            remaining_work(&job, Some(&AVERAGE), at(300)),
+            remaining_work(&JobOutline::from(&job), Some(&AVERAGE), at(300)),
             Some(Duration::from_secs(12))
         );
     }

@@ -12,7 +12,7 @@ use crate::{
     fleet::FleetRecord,
     id::{BatchId, EndpointId, InstanceId, JobId, KeyId},
     instance::{Instance, InstanceState},
-    job::Job,
+    job::{Job, JobOutline},
     key::ApiKey,
     log::JobLog,
     notify::{Notification, Target},
@@ -57,6 +57,13 @@ impl MemoryStore {
     /// An empty table.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The jobs that have not ended, as they stand.
+    pub fn live(&self) -> Vec<Job> {
+        let inner = self.lock();
+        let live = inner.jobs.values().filter(|(job, _)| !job.state.ended());
+        live.map(|(job, _)| job.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -141,10 +148,8 @@ impl JobStore for MemoryStore {
         Ok(version)
     }
 
-    async fn unfinished(&self) -> Result<Vec<Job>, StoreError> {
-        let inner = self.lock();
-        let live = inner.jobs.values().filter(|(job, _)| !job.state.ended());
-        Ok(live.map(|(job, _)| job.clone()).collect())
+    async fn unfinished(&self) -> Result<Vec<JobOutline>, StoreError> {
+        Ok(self.live().iter().map(JobOutline::from).collect())
     }
 
     async fn unfinished_of(&self, owner: &KeyId, most: u32) -> Result<u32, StoreError> {

@@ -10,7 +10,7 @@ use crate::{
     fleet::FleetRecord,
     id::{BatchId, EndpointId, JobId, KeyId},
     instance::Instance,
-    job::{Job, StateName},
+    job::{Job, JobOutline, StateName},
     key::ApiKey,
     log::JobLog,
     notify::Notification,
@@ -91,8 +91,8 @@ pub trait JobStore: Send + Sync {
         notifications: &[Notification],
     ) -> impl Future<Output = Result<Version, StoreError>> + Send;
 
-    /// Every job that has not ended. Costs as much as there are such jobs, not as there are jobs.
-    fn unfinished(&self) -> impl Future<Output = Result<Vec<Job>, StoreError>> + Send;
+    /// Every job that has not ended, in outline. Costs as much as there are such jobs, not as there are jobs.
+    fn unfinished(&self) -> impl Future<Output = Result<Vec<JobOutline>, StoreError>> + Send;
 
     /// How many jobs of an API key have not ended; it does not count beyond `most`.
     fn unfinished_of(

@@ -28,6 +28,10 @@ fn row(name: &str, beat_at: Timestamp) -> Instance {
     }
 }
 
+fn outlines(jobs: &[Job]) -> Vec<JobOutline> {
+    jobs.iter().map(JobOutline::from).collect()
+}
+
 #[test]
 fn a_healthy_system_needs_no_repair() {
     let jobs = [
@@ -37,7 +41,7 @@ fn a_healthy_system_needs_no_repair() {
     ];
     assert_eq!(
         plan_prune(
-            &jobs,
+            &outlines(&jobs),
             &[row("a", at(0))],
             &Standstill::default(),
             &policy(),
@@ -52,11 +56,23 @@ fn a_lapsed_lease_is_taken_back_only_after_the_margin() {
     let job = job_at("encoding", "a");
     let jobs = [job.clone()];
     assert_eq!(
-        plan_prune(&jobs, &[], &Standstill::default(), &policy(), at(89)),
+        plan_prune(
+            &outlines(&jobs),
+            &[],
+            &Standstill::default(),
+            &policy(),
+            at(89)
+        ),
         []
     );
     assert_eq!(
-        plan_prune(&jobs, &[], &Standstill::default(), &policy(), at(90)),
+        plan_prune(
+            &outlines(&jobs),
+            &[],
+            &Standstill::default(),
+            &policy(),
+            at(90)
+        ),
         [PruneAction::Lapse(job.id)]
     );
 }
@@ -66,11 +82,23 @@ fn a_waiting_job_whose_message_may_be_lost_is_queued_again() {
     let job = job(&json!({}));
     let jobs = [job.clone()];
     assert_eq!(
-        plan_prune(&jobs, &[], &Standstill::default(), &policy(), at(119)),
+        plan_prune(
+            &outlines(&jobs),
+            &[],
+            &Standstill::default(),
+            &policy(),
+            at(119)
+        ),
         []
     );
     assert_eq!(
-        plan_prune(&jobs, &[], &Standstill::default(), &policy(), at(120)),
+        plan_prune(
+            &outlines(&jobs),
+            &[],
+            &Standstill::default(),
+            &policy(),
+            at(120)
+        ),
         [PruneAction::Resend(job.id)]
     );
 }
@@ -83,7 +111,13 @@ fn silence_of_nine_hours_ends_a_job_unless_the_fleet_is_paused() {
     job.resend_at = Some(late);
     let jobs = [job.clone()];
     assert_eq!(
-        plan_prune(&jobs, &[], &Standstill::default(), &policy(), late),
+        plan_prune(
+            &outlines(&jobs),
+            &[],
+            &Standstill::default(),
+            &policy(),
+            late
+        ),
         [PruneAction::Abandon(job.id.clone())]
     );
     let paused = |until: i64| {
@@ -93,7 +127,7 @@ fn silence_of_nine_hours_ends_a_job_unless_the_fleet_is_paused() {
         standstill
     };
     for (until, abandoned) in [(10, true), (11, false), (9 * 3_600, false)] {
-        let plan = plan_prune(&jobs, &[], &paused(until), &policy(), late);
+        let plan = plan_prune(&outlines(&jobs), &[], &paused(until), &policy(), late);
         assert_eq!(
             plan.contains(&PruneAction::Abandon(job.id.clone())),
             abandoned,
@@ -101,7 +135,7 @@ fn silence_of_nine_hours_ends_a_job_unless_the_fleet_is_paused() {
         );
     }
     let later = at(10 * 3_600);
-    let plan = plan_prune(&jobs, &[], &paused(3_611), &policy(), later);
+    let plan = plan_prune(&outlines(&jobs), &[], &paused(3_611), &policy(), later);
     assert_eq!(
         plan,
         [PruneAction::Resend(job.id.clone())],
@@ -115,7 +149,7 @@ fn silence_while_prune_did_not_run_ends_no_job() {
     let mut job = job(&json!({}));
     let tomorrow = at(24 * 3_600);
     job.resend_at = Some(at(120));
-    let plan = |job: &Job| plan_prune(std::slice::from_ref(job), &[], &still, &policy(), tomorrow);
+    let plan = |job: &Job| plan_prune(&[JobOutline::from(job)], &[], &still, &policy(), tomorrow);
     assert_eq!(plan(&job), [PruneAction::Resend(job.id.clone())]);
     // It ran for ten hours before that.
     job.resend_at = Some(at(10 * 3_600));
@@ -137,7 +171,13 @@ fn a_silent_instance_is_ended_but_never_one_with_a_valid_lease() {
     };
     crate::testing::change(&mut held, beat, at(150));
     assert_eq!(
-        plan_prune(&[held], &silent, &Standstill::default(), &policy(), at(180)),
+        plan_prune(
+            &outlines(&[held]),
+            &silent,
+            &Standstill::default(),
+            &policy(),
+            at(180)
+        ),
         []
     );
 }
@@ -168,7 +208,7 @@ proptest! {
             }
             held
         }).collect();
-        let plan = plan_prune(&jobs, &rows, &Standstill::default(), &policy(), at(now));
+        let plan = plan_prune(&outlines(&jobs), &rows, &Standstill::default(), &policy(), at(now));
         for held in &jobs {
             let Some(lease) = held.state.lease() else { continue };
             let ended = PruneAction::Terminate(lease.token.instance.clone());

@@ -10,7 +10,7 @@ use nommer_core::{
     },
     id::{InstanceId, JobId},
     instance::{Instance, InstanceState},
-    job::Job,
+    job::JobOutline,
     lease::later,
     money::{Billed, WorkAverage},
     ports::Machine,
@@ -99,7 +99,7 @@ fn billed(
 pub(crate) fn observe(
     record: &FleetRecord,
     instances: &[Instance],
-    jobs: &[Job],
+    jobs: &[JobOutline],
     settings: &Settings,
     now: Timestamp,
 ) -> Observation {

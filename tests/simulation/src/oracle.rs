@@ -61,7 +61,7 @@ pub fn count(world: &World) -> usize {
 
 /// A job was created.
 pub async fn created(world: &Arc<World>, job: &Job) {
-    let live = world.memory.store.unfinished().await.unwrap_or_default();
+    let live = world.memory.store.live();
     let rival = live
         .iter()
         .find(|other| other.id != job.id && other.live_destination() == job.live_destination());
@@ -181,8 +181,7 @@ pub fn delivered(world: &World, job: &str, sequence: u64, id: String) {
 /// Why the run is not over yet, if it is not.
 pub async fn unsettled(world: &Arc<World>) -> Option<String> {
     let store = &world.memory.store;
-    let live = store.unfinished().await.unwrap_or_default();
-    if let Some(job) = live.first() {
+    if let Some(job) = store.live().first() {
         return Some(format!("{} is {:?}", job.id, job.state));
     }
     let moving = store.unfinished_batches().await.unwrap_or_default();

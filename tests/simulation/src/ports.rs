@@ -14,7 +14,7 @@ use std::{
 
 use nommer_core::{
     id::{JobId, KeyId},
-    job::{Job, JobState},
+    job::{Job, JobOutline, JobState},
     lane::Lane,
     lease::LeaseToken,
     memory::{MemoryOutputs, MemoryUploads},
@@ -263,13 +263,13 @@ impl JobStore for SimStore {
         self.process.call("put", writing).await
     }
 
-    async fn unfinished(&self) -> Result<Vec<Job>, StoreError> {
+    async fn unfinished(&self) -> Result<Vec<JobOutline>, StoreError> {
         let world = &self.process.world;
         let fresh = world.memory.store.unfinished();
         let listing = self.listing(&world.unfinished, fresh);
         let mut jobs = self.process.call("unfinished", listing).await?;
         if self.process.name.starts_with("prune") {
-            let running = |job: &Job| matches!(job.state, JobState::Running { .. });
+            let running = |job: &JobOutline| matches!(job.state, JobState::Running { .. });
             match world.mutant {
                 Some(Mutant::NoResend) => jobs.retain(running),
                 Some(Mutant::NoLapse | Mutant::DeleteBeforeWork) => {

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 use nommer_core::{
-    fleet::FleetSettings, instance::Instance, job::Job, lease::later, memory::Memory,
+    fleet::FleetSettings, instance::Instance, job::JobOutline, lease::later, memory::Memory,
     ports::Version, prune::PrunePolicy, simulate::Random,
 };
 use nommer_encoder::heartbeat::LeaseTimes;
@@ -47,7 +47,7 @@ pub struct World {
     /// The fleet's settings.
     pub fleet: FleetSettings,
     /// The last listing of unfinished jobs.
-    pub unfinished: Cached<Job>,
+    pub unfinished: Cached<JobOutline>,
     /// The last listing of instances.
     pub instances: Cached<(Instance, Version)>,
     faults: Faults,

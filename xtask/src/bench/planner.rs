@@ -13,7 +13,7 @@ use nommer_core::{
         FleetSettings, InstanceState, InstanceView, Observation, plan_scale, remaining_work,
         waiting_job,
     },
-    job::{Event, Job},
+    job::{Event, Job, JobOutline},
     money::WorkAverage,
     sealed::SealedSecrets,
     spec::{SpecRules, parse_v1},
@@ -119,7 +119,7 @@ pub(crate) fn measure() -> Result<String> {
 }
 
 /// The backlog: each job with a length of its own, the first of them running.
-fn jobs() -> Result<Vec<Job>> {
+fn jobs() -> Result<Vec<JobOutline>> {
     let body = json!({
         "source_path": "s3://in-bucket/a.mov", "dest_path": "s3://out-bucket/a.mp4", "preset": "web-mp4-720p",
     });
@@ -141,7 +141,7 @@ fn jobs() -> Result<Vec<Job>> {
                 };
                 job.apply(claim, now);
             }
-            Ok(job)
+            Ok(JobOutline::from(&job))
         })
         .collect()
 }

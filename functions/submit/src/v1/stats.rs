@@ -51,7 +51,7 @@ pub(crate) async fn stats<B: Backend, W: ScaleSignal>(
     let store = submit.backend.store();
     let (recent, complete) = newest(store, filter).await?;
     let mut unfinished = store.unfinished().await?;
-    unfinished.retain(|job| caller.sees(job));
+    unfinished.retain(|job| caller.sees_those_of(job.owner.as_ref()));
     Ok(Json(StatsView {
         complete,
         ..StatsView::new(&recent, &unfinished, window, now)
