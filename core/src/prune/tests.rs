@@ -2,7 +2,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::testing::{at, instance, job, job_at};
+use crate::{
+    job::Job,
+    testing::{at, instance, job, job_at},
+};
 
 fn policy() -> PrunePolicy {
     PrunePolicy {
