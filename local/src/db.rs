@@ -257,3 +257,6 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), LocalError> {
 fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,3 +180,36 @@ impl JobQueue for LocalQueue {
             .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_receipt_of_a_deleted_message_fits_no_later_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("nommer.db")).unwrap();
+        let queue = LocalQueue::new(db, "job");
+        let (id, hour) = ("job_1".parse().unwrap(), Duration::from_secs(3_600));
+        let mut old: Vec<String> = Vec::new();
+        for _ in 0..3 {
+            queue.send(&id, Duration::ZERO).await.unwrap();
+            let taken = queue.receive(1, Duration::ZERO, hour).await.unwrap();
+            let receipt = taken[0].receipt.clone();
+            for gone in &old {
+                queue.delete(gone).await.unwrap();
+            }
+            // It is there still: no old receipt deleted it.
+            let (number, receives) = parse_receipt(&receipt).unwrap();
+            let sql = "SELECT count(*) FROM messages WHERE number = ?1 AND receives = ?2";
+            let look = |connection: &Connection| {
+                let found = connection.query_row(sql, params![number, receives], |row| row.get(0));
+                Ok(found?)
+            };
+            let there: u32 = queue.db.look("count", look).unwrap();
+            assert_eq!(there, 1);
+            queue.delete(&receipt).await.unwrap();
+            old.push(receipt);
+        }
+    }
+}

@@ -66,3 +66,54 @@ pub(super) fn known(
         .optional()?;
     Ok(known.map(|(id, body_hash)| (id, body_hash == key.body_hash)))
 }
+
+#[cfg(test)]
+mod tests {
+    use nommer_core::{
+        job::Job,
+        lease::later,
+        ports::{Created, JobStore as _},
+        sealed::SealedSecrets,
+        spec::{SpecRules, parse_v1},
+    };
+    use serde_json::json;
+
+    use super::*;
+    use crate::{LocalStore, db::Db};
+
+    #[tokio::test]
+    async fn old_keys_are_swept_away_once_a_minute_and_are_free_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("nommer.db")).unwrap();
+        let store = LocalStore::new(db.clone());
+        let submit = async |number: u32, key: &str, seconds: u64| {
+            let now = later(
+                Timestamp::UNIX_EPOCH,
+                std::time::Duration::from_secs(seconds),
+            );
+            let body = json!({"source_path": "s3://in-bucket/a.mov",
+                "dest_path": format!("s3://out-bucket/{number}.mp4"), "preset": "copy"});
+            let spec = parse_v1(&body, &SpecRules::default()).unwrap().spec;
+            let id = format!("job_{number}").parse().unwrap();
+            let job = Job::new(id, spec, SealedSecrets::default(), now);
+            let key = IdempotencyKey {
+                key: key.to_owned(),
+                body_hash: "hash".to_owned(),
+                expires_at: later(now, std::time::Duration::from_secs(30)),
+            };
+            store.create(&job, Some(&key)).await.unwrap()
+        };
+        let kept = || {
+            let sql = "SELECT count(*) FROM idempotency_keys";
+            let count =
+                |connection: &Connection| Ok(connection.query_row(sql, [], |row| row.get(0))?);
+            db.look::<u32>("count keys", count).unwrap()
+        };
+        assert_eq!(submit(1, "a", 0).await, Created::New);
+        assert_eq!(submit(2, "b", 1).await, Created::New);
+        assert_eq!(submit(3, "a", 31).await, Created::New, "its time is over");
+        assert_eq!(kept(), 2, "that of b too, but nobody asked for it");
+        assert_eq!(submit(4, "c", 62).await, Created::New);
+        assert_eq!(kept(), 1, "a minute later, all that are over are gone");
+    }
+}
