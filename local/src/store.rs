@@ -6,6 +6,7 @@ mod fleet;
 mod idempotency;
 mod keys;
 mod logs;
+mod new;
 mod notifications;
 mod presets;
 
@@ -19,6 +20,8 @@ use nommer_core::{
     ports::{Created, IdempotencyKey, JobFilter, JobStore, StoreError, Version},
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
+
+use new::NewJob;
 
 use crate::{
     db::{Db, Fault},
@@ -49,14 +52,14 @@ impl LocalStore {
         key: Option<&IdempotencyKey>,
         queue: Option<&'static str>,
     ) -> Result<Created, StoreError> {
-        let (new, key) = (NewRow::of(job)?, key.cloned());
+        let (new, key) = (NewJob::of(job)?, key.cloned());
         let sweep = key.is_some() && self.idempotency.is_due(job.created_at);
         self.db
             .write("record a job", move |connection| {
                 if sweep {
                     idempotency::sweep(connection, new.created_at)?;
                 }
-                let created = create(connection, &new, key.as_ref())?;
+                let created = new.create(connection, key.as_ref())?;
                 if let (Created::New, Some(queue)) = (&created, queue) {
                     queue::insert(connection, queue, &new.id, Timestamp::now())?;
                 }
@@ -64,43 +67,7 @@ impl LocalStore {
             })
             .await
     }
-}
 
-/// What is written of a new job, made before the writer's turn.
-struct NewRow {
-    id: String,
-    state: &'static str,
-    ended: bool,
-    external_id: Option<String>,
-    destination: Option<String>,
-    record: String,
-    owner: Option<String>,
-    probe: bool,
-    batch: Option<String>,
-    notifications: Vec<Notification>,
-    created_at: Timestamp,
-}
-
-impl NewRow {
-    fn of(job: &Job) -> Result<Self, StoreError> {
-        let record = serde_json::to_string(job);
-        Ok(Self {
-            id: job.id.to_string(),
-            state: job.state.name().as_str(),
-            ended: job.state.ended(),
-            external_id: job.spec.external_id.clone(),
-            destination: job.live_destination(),
-            record: record.map_err(|error| StoreError::unavailable("record a job", error))?,
-            owner: job.owner.as_ref().map(KeyId::to_string),
-            probe: job.spec.is_probe(),
-            batch: job.batch.as_ref().map(|place| place.id.to_string()),
-            notifications: Notification::of_new(job),
-            created_at: job.created_at,
-        })
-    }
-}
-
-impl LocalStore {
     /// Whether a running job's lease has lapsed: a cheap question, as there are no more such jobs than encoders can hold.
     ///
     /// # Errors
@@ -233,55 +200,6 @@ impl JobStore for LocalStore {
             })
             .await
     }
-}
-
-fn create(
-    connection: &Connection,
-    new: &NewRow,
-    key: Option<&IdempotencyKey>,
-) -> Result<Created, Fault> {
-    let id_of = |text: String| {
-        text.parse()
-            .expect("ids are checked before they are stored")
-    };
-    if let Some(key) = key
-        && let Some((id, same_body)) = idempotency::known(connection, key, new.created_at)?
-    {
-        let job_id = id_of(id);
-        return Ok(Created::Existing { job_id, same_body });
-    }
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO jobs (id, version, state, ended, external_id, live_destination, record, owner, probe, batch)
-         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
-    )?;
-    let inserted = insert.execute(params![
-        new.id,
-        new.state,
-        new.ended,
-        new.external_id,
-        new.destination,
-        new.record,
-        new.owner,
-        new.probe,
-        new.batch,
-    ])?;
-    if inserted == 0 {
-        // Either the destination is taken, or the id.
-        let sql = "SELECT id FROM jobs WHERE live_destination = ?1";
-        let mut rival = connection.prepare_cached(sql)?;
-        let rival = rival
-            .query_row([&new.destination], |row| row.get(0))
-            .optional()?;
-        let job_id = id_of(rival.ok_or(Fault::Conflict)?);
-        return Ok(Created::DestinationTaken { job_id });
-    }
-    for notification in &new.notifications {
-        notifications::insert(connection, notification)?;
-    }
-    if let Some(key) = key {
-        idempotency::remember(connection, key, &new.id)?;
-    }
-    Ok(Created::New)
 }
 
 /// Follows an index whatever the filter, so the last page costs as much as the first.
