@@ -248,9 +248,9 @@ impl System {
         let routes = router(submit).merge(uploads::routes(uploads));
         let routes = routes.layer(middleware::from_fn_with_state(address, guard));
         tasks.spawn(serve(listener, routes, stop.clone()));
-        let repaired = LocalSignal::default();
-        spawn_until(&mut tasks, stop, timers::scaling(self, repaired.clone()));
-        spawn_until(&mut tasks, stop, timers::pruning(self, repaired));
+        let backlog = timers::Backlog::default();
+        spawn_until(&mut tasks, stop, timers::scaling(self, backlog.clone()));
+        spawn_until(&mut tasks, stop, timers::pruning(self, backlog));
         spawn_until(&mut tasks, stop, timers::state_changes(self)?);
         if let Some(watcher) = watcher {
             spawn_until(&mut tasks, stop, watcher);

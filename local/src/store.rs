@@ -286,3 +286,46 @@ fn records<T: serde::de::DeserializeOwned>(
     rows.map(|record| Ok(serde_json::from_str(&record?)?))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use nommer_core::{
+        job::Event,
+        sealed::SealedSecrets,
+        spec::{SpecRules, parse_v1},
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lapsed_lease_is_seen_among_jobs_that_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::new(Db::open(&folder.path().join("nommer.db")).unwrap());
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let lapsed = async |second| {
+            let seen = store.lease_has_lapsed(at(second), Duration::ZERO).await;
+            seen.unwrap()
+        };
+        for number in 1..=3 {
+            let body = json!({"source_path": "s3://in-bucket/a.mov",
+                "dest_path": format!("s3://out-bucket/{number}.mp4"), "preset": "copy"});
+            let spec = parse_v1(&body, &SpecRules::default()).unwrap().spec;
+            let id = format!("job_{number}").parse().unwrap();
+            let job = Job::new(id, spec, SealedSecrets::default(), at(0));
+            store.create(&job, None).await.unwrap();
+        }
+        assert!(!lapsed(1_000).await, "nobody holds one");
+        let (mut job, version) = store.get(&"job_2".parse().unwrap()).await.unwrap().unwrap();
+        let claim = Event::Claim {
+            instance: "i-1".parse().unwrap(),
+            lease: Duration::from_secs(60),
+            margin: Duration::ZERO,
+            slot_hour_usd: None,
+        };
+        job.apply(claim, at(0));
+        store.put(&job, version, &[]).await.unwrap();
+        assert!(!lapsed(59).await);
+        assert!(lapsed(60).await);
+    }
+}

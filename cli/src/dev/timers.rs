@@ -1,7 +1,10 @@
 //! What EventBridge and SQS do on AWS: when scale, prune and state-change run.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,9 +28,12 @@ use crate::failure::Failure;
 /// Pause between two runs of prune: a dead encoder's job waits for its lease and this.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A run of scale or prune reads all unfinished jobs. It is followed by a rest of so many times its length, so that a backlog of many
-/// thousands leaves the machine to those who submit and encode. A lease that lapses ends the rest.
-const REST: u32 = 100;
+/// A run of scale or prune is followed by a rest of so many times its length: both leave the machine to those who submit and encode.
+const REST: u32 = 20;
+
+/// The rest for each job that waits, if that is longer: a run reads them all, which takes some hundredth of this for each. A lease that
+/// lapses ends it.
+const REST_PER_JOB: Duration = Duration::from_millis(1);
 
 /// Longest rest.
 const REST_AT_MOST: Duration = Duration::from_secs(30);
@@ -38,17 +44,40 @@ const STATE_CHANGE_WAIT: Duration = Duration::from_secs(1);
 /// Pause after a fault of the table, before the next try.
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 
-/// Runs scale when it is woken, and at its interval. `repaired` ends its rest.
-pub(super) fn scaling(system: &System, repaired: LocalSignal) -> impl Future<Output = ()> + use<> {
+/// What scale and prune tell each other.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Backlog {
+    /// Jobs that waited when scale looked last.
+    waiting: Arc<AtomicU32>,
+    /// Prune has repaired something: that ends a rest of scale.
+    repaired: LocalSignal,
+}
+
+impl Backlog {
+    /// How long to rest after a run that began then.
+    fn rest_after(&self, begun: Instant) -> Duration {
+        let for_jobs = REST_PER_JOB * self.waiting.load(Ordering::Relaxed);
+        (begun.elapsed() * REST).max(for_jobs).min(REST_AT_MOST)
+    }
+}
+
+/// Runs scale when it is woken, and at its interval.
+pub(super) fn scaling(system: &System, backlog: Backlog) -> impl Future<Output = ()> + use<> {
     let (local, fleet) = (Arc::clone(&system.local), Arc::clone(&system.fleet));
     let (settings, signal) = (system.settings.clone(), system.signal.clone());
     async move {
         loop {
             let begun = Instant::now();
-            if let Err(error) = scale(&*local, &*fleet, &settings, Timestamp::now()).await {
-                ::tracing::warn!(error = ?error, "a run of scale failed; the next one comes");
+            match scale(&*local, &*fleet, &settings, Timestamp::now()).await {
+                Ok(scaled) => {
+                    let waiting = u32::try_from(scaled.figures.jobs_waiting).unwrap_or(u32::MAX);
+                    backlog.waiting.store(waiting, Ordering::Relaxed);
+                }
+                Err(error) => {
+                    ::tracing::warn!(error = ?error, "a run of scale failed; the next one comes");
+                }
             }
-            tokio::time::timeout(rest_after(begun), repaired.woken())
+            tokio::time::timeout(backlog.rest_after(begun), backlog.repaired.woken())
                 .await
                 .ok();
             tokio::time::timeout(settings.fleet.scale_interval, signal.woken())
@@ -59,7 +88,7 @@ pub(super) fn scaling(system: &System, repaired: LocalSignal) -> impl Future<Out
 }
 
 /// Runs prune again and again. What it repairs may need an encoder: it wakes scale, and ends its rest.
-pub(super) fn pruning(system: &System, repaired: LocalSignal) -> impl Future<Output = ()> + use<> {
+pub(super) fn pruning(system: &System, backlog: Backlog) -> impl Future<Output = ()> + use<> {
     let (local, fleet) = (Arc::clone(&system.local), Arc::clone(&system.fleet));
     let signal = system.signal.clone();
     let work = local.folder().join("work");
@@ -74,7 +103,7 @@ pub(super) fn pruning(system: &System, repaired: LocalSignal) -> impl Future<Out
             match prune(&*local, &*fleet, &policy, Timestamp::now()).await {
                 Ok(pruned) if pruned.jobs > 0 => {
                     signal.wake().await.unwrap_or_default();
-                    repaired.wake().await.unwrap_or_default();
+                    backlog.repaired.wake().await.unwrap_or_default();
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -87,7 +116,7 @@ pub(super) fn pruning(system: &System, repaired: LocalSignal) -> impl Future<Out
             {
                 ::tracing::warn!(error = ?error, "work folders of dead encoders stay for now");
             }
-            rest_of_prune(&local, &policy, rest_after(begun)).await;
+            rest_of_prune(&local, &policy, backlog.rest_after(begun)).await;
         }
     }
 }
@@ -124,9 +153,4 @@ pub(super) fn state_changes(system: &System) -> Result<impl Future<Output = ()> 
             }
         }
     })
-}
-
-/// How long to rest after a run that began then.
-fn rest_after(begun: Instant) -> Duration {
-    (begun.elapsed() * REST).min(REST_AT_MOST)
 }
