@@ -21,7 +21,7 @@ use nommer_core::{
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use new::NewJob;
+use new::NewRow;
 
 use crate::{
     db::{Db, Fault},
@@ -52,7 +52,7 @@ impl LocalStore {
         key: Option<&IdempotencyKey>,
         queue: Option<&'static str>,
     ) -> Result<Created, StoreError> {
-        let (new, key) = (NewJob::of(job)?, key.cloned());
+        let (new, key) = (NewRow::of(job)?, key.cloned());
         let sweep = key.is_some() && self.idempotency.is_due(job.created_at);
         self.db
             .write("record a job", move |connection| {
@@ -79,8 +79,9 @@ impl LocalStore {
     ) -> Result<bool, StoreError> {
         self.db
             .read("look at leases", move |connection| {
-                let sql = "SELECT record FROM jobs WHERE state IN ('DOWNLOADING', 'ENCODING', 'UPLOADING')";
-                let running = outlines(connection, sql)?;
+                let running = outlines(connection, |state| {
+                    !state.ended() && state != StateName::Pending
+                })?;
                 let mut leases = running.iter().filter_map(|job| job.state.lease());
                 Ok(leases.any(|lease| lease.lapsed(now, margin)))
             })
@@ -164,8 +165,7 @@ impl JobStore for LocalStore {
     async fn unfinished(&self) -> Result<Vec<JobOutline>, StoreError> {
         self.db
             .read("list unfinished jobs", |connection| {
-                let sql = "SELECT record FROM jobs WHERE state IN ('PENDING', 'DOWNLOADING', 'ENCODING', 'UPLOADING')";
-                outlines(connection, sql)
+                outlines(connection, |state| !state.ended())
             })
             .await
     }
@@ -262,9 +262,16 @@ fn versioned<T: serde::de::DeserializeOwned>(
     .collect()
 }
 
-/// The outlines of jobs whose records a query finds, of one after the other: there may be more than fit into memory as a whole.
-fn outlines(connection: &Connection, sql: &str) -> Result<Vec<JobOutline>, Fault> {
-    let mut statement = connection.prepare_cached(sql)?;
+/// The outlines of jobs in some states, of one record after the other: there may be more than fit into memory as a whole.
+fn outlines(
+    connection: &Connection,
+    wanted: impl Fn(StateName) -> bool,
+) -> Result<Vec<JobOutline>, Fault> {
+    let states = StateName::ALL.into_iter().filter(|state| wanted(*state));
+    let states: Vec<String> = states.map(|state| format!("'{state}'")).collect();
+    let states = states.join(", ");
+    let sql = format!("SELECT record FROM jobs WHERE state IN ({states})");
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([])?;
     let mut outlines = Vec::new();
     while let Some(row) = rows.next()? {

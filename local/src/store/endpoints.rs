@@ -68,9 +68,9 @@ impl EndpointStore for LocalStore {
         read: Version,
     ) -> Result<Version, StoreError> {
         let (owner, endpoints) = (row_of(owner), endpoints.to_vec());
-        let row = owner.clone();
-        let written = self.db
-            .write("write webhook endpoints", move |connection| {
+        let (store, row) = (self.clone(), owner.clone());
+        let write = async move {
+            let written = store.db.write("write webhook endpoints", move |connection| {
                 let sql = if read == Version(0) {
                     "INSERT INTO endpoints (owner, version, record) VALUES (?1, ?2 + 1, ?3) ON CONFLICT DO NOTHING"
                 } else {
@@ -81,8 +81,43 @@ impl EndpointStore for LocalStore {
                 Ok(Version(read.0 + 1))
             })
             .await;
-        // Even if it failed: nobody knows how far it came.
-        self.endpoints.forget(&row);
-        written
+            // Even if it failed: nobody knows how far it came.
+            store.endpoints.forget(&row);
+            written
+        };
+        // Whoever asked may go away before the write is made; what is known must be forgotten all the same.
+        let writing = tokio::spawn(write).await;
+        writing.unwrap_or_else(|panicked| {
+            Err(StoreError::unavailable("write webhook endpoints", panicked))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::db::Db;
+
+    #[tokio::test]
+    async fn a_write_whose_asker_went_away_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::new(Db::open(&folder.path().join("nommer.db")).unwrap());
+        assert_eq!(store.endpoints(None).await.unwrap().1, Version(0));
+        let writing = store.put_endpoints(None, &[], Version(0));
+        tokio::select! {
+            biased;
+            _ = writing => panic!("a write takes longer than that"),
+            () = std::future::ready(()) => {}
+        }
+        let begun = Instant::now();
+        while store.endpoints(None).await.unwrap().1 != Version(1) {
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "what was read before is shown for ever"
+            );
+            tokio::task::yield_now().await;
+        }
     }
 }

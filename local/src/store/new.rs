@@ -13,7 +13,7 @@ use super::{idempotency, notifications};
 use crate::db::Fault;
 
 /// What is written of a new job, made before the writer's turn.
-pub(super) struct NewJob {
+pub(super) struct NewRow {
     pub(super) id: String,
     state: &'static str,
     ended: bool,
@@ -27,7 +27,8 @@ pub(super) struct NewJob {
     pub(super) created_at: Timestamp,
 }
 
-impl NewJob {
+impl NewRow {
+    /// The row of a job, with what is written beside it.
     pub(super) fn of(job: &Job) -> Result<Self, StoreError> {
         let record = serde_json::to_string(job);
         Ok(Self {
@@ -62,9 +63,9 @@ impl NewJob {
             return Ok(Created::Existing { job_id, same_body });
         }
         let mut insert = connection.prepare_cached(
-        "INSERT INTO jobs (id, version, state, ended, external_id, live_destination, record, owner, probe, batch)
-         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
-    )?;
+            "INSERT INTO jobs (id, version, state, ended, external_id, live_destination, record, owner, probe, batch)
+             VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+        )?;
         let inserted = insert.execute(params![
             self.id,
             self.state,
