@@ -47,6 +47,7 @@ use crate::{
     progress::Progress,
     sealed::SealedSecrets,
     spec::JobSpec,
+    unset::unset,
     uri::MediaUri,
 };
 
@@ -83,7 +84,7 @@ pub struct Job {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subscriptions: Vec<Subscription>,
     /// Encrypted parts of the addresses in `spec`. Those of source and destination are dropped when the job ends.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub sealed: SealedSecrets,
     /// Where it stands.
     pub state: JobState,
@@ -96,27 +97,27 @@ pub struct Job {
     /// When it was submitted.
     pub created_at: Timestamp,
     /// When it was first claimed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub started_at: Option<Timestamp>,
     /// When it ended.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub ended_at: Option<Timestamp>,
     /// When anything was last heard of it: its submission, a claim, a heartbeat, a state change.
     pub heard_at: Timestamp,
     /// When prune puts a waiting job into the queue again, in case that its message was lost.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub resend_at: Option<Timestamp>,
     /// How far the present attempt is.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub progress: Option<Progress>,
     /// When that was last told to somebody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress_told_at: Option<Timestamp>,
     /// What the encoder decided to run and what it found, once it has probed the source.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub report: Report,
     /// What was published.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub outputs: Vec<Output>,
     /// The newest state changes, oldest first.
     #[serde(default)]
@@ -125,7 +126,7 @@ pub struct Job {
     #[serde(skip)]
     pub log: Option<JobLog>,
     /// What it has cost.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub cost: JobCost,
 }
 
@@ -133,22 +134,22 @@ pub struct Job {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The exact command line of each pass.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub resolved: Vec<Vec<String>>,
     /// What was changed or noticed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub warnings: Vec<Warning>,
     /// The version of FFmpeg, as it prints it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub ffmpeg_version: Option<String>,
     /// Bytes of the source.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub source_bytes: Option<u64>,
     /// The source's version tag when it was first read. A later attempt that finds another one fails.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub source_etag: Option<String>,
     /// Seconds of media in the source.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub source_seconds: Option<f64>,
     /// FFmpeg's name of the source's container.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -18,6 +18,7 @@ pub mod secret;
 pub mod sieve;
 pub mod spec;
 pub mod stored_preset;
+mod unset;
 pub mod upload;
 pub mod uri;
 

@@ -59,25 +59,25 @@ pub struct VideoSpec {
     /// How it is coded.
     pub codec: VideoCodec,
     /// Lines at most; never more than the source has.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
     /// Pixels across at most; never more than the source has.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
     /// Constant quality, on the codec's own scale.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crf: Option<f64>,
     /// Mean rate in bits a second.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bitrate: Option<u64>,
     /// Highest rate in bits a second, over a buffer of two seconds.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maxrate: Option<u64>,
     /// Frames a second; unset: as the source.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fps: Option<f64>,
     /// How much work the encoder does, in its own words: `veryfast` for H.264 and H.265, a number for AV1 and VP9.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speed: Option<String>,
     /// Two passes, for a mean rate that is kept.
     #[serde(default)]
@@ -94,13 +94,13 @@ pub struct AudioSpec {
     /// How it is coded.
     pub codec: AudioCodec,
     /// Mean rate in bits a second.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bitrate: Option<u64>,
     /// Channels; unset: as the source, two at most.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<u32>,
     /// Loudness that it is brought to, in LUFS (EBU R 128).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loudness_lufs: Option<f64>,
 }
 

@@ -34,6 +34,7 @@ use crate::{
     notify::{NotifyFormat, NotifyTarget},
     options::{OptionPolicy, Pair},
     output::{Clip, OutputSpec, POSTER, THUMBNAIL_FOLDER, Thumbnails},
+    unset::unset,
     uri::{MediaUri, UriRules},
     watch::WatchRule,
 };
@@ -53,10 +54,10 @@ pub struct JobSpec {
     /// Where the media comes from, without secrets.
     pub source_path: MediaUri,
     /// Where the result goes, without secrets; none for a probe, which has no result but what is found.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub dest_path: Option<MediaUri>,
     /// The preset that the passes come from, if one was named.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub preset: Option<String>,
     /// The FFmpeg runs, in order, of a job that is written in FFmpeg's words.
     pub passes: Vec<PassSpec>,
@@ -73,13 +74,13 @@ pub struct JobSpec {
     #[serde(default, skip_serializing_if = "Extras::is_empty")]
     pub extras: Extras,
     /// Who is told.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub notify: Option<NotifyTarget>,
     /// The caller's own name for the job.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub external_id: Option<String>,
     /// Free text of the caller's.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub metadata: BTreeMap<String, String>,
     /// Words of the caller's by which jobs are told apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -88,22 +89,16 @@ pub struct JobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u64>,
     /// How urgent it is, within [`PRIORITIES`](crate::lane::PRIORITIES).
-    #[serde(default, skip_serializing_if = "is_usual")]
+    #[serde(default, skip_serializing_if = "unset")]
     pub priority: i8,
     /// How often the job may be tried.
     pub max_attempts: u32,
     /// The most that it may cost, in US dollars.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub max_cost_usd: Option<f64>,
     /// Seconds of media in the source, as the caller says: for estimates only.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unset")]
     pub duration_seconds: Option<f64>,
-}
-
-/// The priority of a job that asks for none. Not stored.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
-fn is_usual(priority: &i8) -> bool {
-    *priority == 0
 }
 
 impl JobSpec {

@@ -2,12 +2,14 @@
 //!
 //! A write is answered after its transaction is on disk (WAL, full sync). One that fails undoes itself and no other.
 
+mod arrivals;
 mod writer;
 
 use std::{
     path::Path,
     sync::{
         Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Sender, channel},
     },
     thread,
@@ -18,11 +20,13 @@ use nommer_core::ports::StoreError;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
-use crate::LocalError;
+pub(crate) use arrivals::Arrivals;
+
+use crate::{LocalError, arrivals::settle};
 use writer::{Asked, Write, write_all};
 
 /// Migrations, oldest first; the database's `user_version` counts those that were made.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("schema.sql"),
     include_str!("schema-2-keys.sql"),
     include_str!("schema-3-logs.sql"),
@@ -32,6 +36,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("schema-7-endpoints.sql"),
     include_str!("schema-8-old-keys.sql"),
     include_str!("schema-9-fewer-trees.sql"),
+    include_str!("schema-10-arrivals.sql"),
 ];
 
 /// How long a process waits for another one's transaction. One lasts milliseconds; beyond this, a process stands still in the
@@ -72,11 +77,40 @@ impl Fault {
     }
 }
 
+/// A change of the database. It is made once more if another one of its transaction failed halfway: it must not keep anything between
+/// two times.
+pub(crate) trait Change: Send {
+    /// What comes of it.
+    type Output: Send;
+
+    /// Makes it, within a transaction.
+    fn make(&self, connection: &Connection) -> Result<Self::Output, Fault>;
+
+    /// Puts it with the arrivals instead, if it is one of them.
+    fn arrive(
+        &self,
+        _connection: &Connection,
+        _arrivals: &mut Arrivals,
+    ) -> Result<Option<Self::Output>, Fault> {
+        Ok(None)
+    }
+}
+
+impl<T: Send, F: Fn(&Connection) -> Result<T, Fault> + Send> Change for F {
+    type Output = T;
+
+    fn make(&self, connection: &Connection) -> Result<T, Fault> {
+        self(connection)
+    }
+}
+
 /// A handle on the database. Clones share the writer and the readers.
 #[derive(Clone, Debug)]
 pub(crate) struct Db {
     writes: Sender<Box<dyn Write>>,
     readers: Arc<Readers>,
+    /// Whether there are arrivals that are not settled.
+    arrivals: Arc<AtomicBool>,
 }
 
 impl Db {
@@ -87,9 +121,11 @@ impl Db {
         })?;
         prepare(&mut writer, path)?;
         let (writes, queue) = channel();
+        let arrivals = Arc::new(AtomicBool::new(false));
+        let unsettled = Arrivals::new(Arc::clone(&arrivals));
         let spawned = thread::Builder::new()
             .name("nommer-db".to_owned())
-            .spawn(move || write_all(&writer, &queue));
+            .spawn(move || write_all(&writer, &queue, unsettled));
         spawned.map_err(LocalError::file(path))?;
         Ok(Self {
             writes,
@@ -97,19 +133,28 @@ impl Db {
                 path: path.to_string_lossy().into_owned(),
                 idle: Mutex::default(),
             }),
+            arrivals,
         })
     }
 
-    /// Runs a write; its result once it is on disk. It runs once more if another one of its transaction failed halfway: it must not
-    /// keep anything between two runs.
+    /// Runs a write; its result once it is on disk.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         what: &'static str,
         write: impl Fn(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.change(what, write).await
+    }
+
+    /// Makes a change; what came of it once it is on disk.
+    pub(crate) async fn change<C: Change<Output: 'static> + 'static>(
+        &self,
+        what: &'static str,
+        change: C,
+    ) -> Result<C::Output, StoreError> {
         let (answer, answered) = oneshot::channel();
         let stopped = || StoreError::unavailable(what, "the database thread has stopped");
-        let task = Box::new(Asked::new(what, write, answer));
+        let task = Box::new(Asked::new(what, change, answer));
         self.writes.send(task).map_err(|_closed| stopped())?;
         answered.await.map_err(|_closed| stopped())?
     }
@@ -124,7 +169,20 @@ impl Db {
         found.map_err(|fault| fault.into_store_error(what))
     }
 
-    /// Runs a read on what is on disk now.
+    /// Runs a read of what new jobs are part of.
+    pub(crate) async fn read_settled<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        read: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if self.arrivals.load(Ordering::Acquire) {
+            // Whatever is written settles them.
+            self.write(what, |_| Ok(())).await?;
+        }
+        self.read(what, read).await
+    }
+
+    /// Runs a read on what is on disk now, arrivals aside.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         what: &'static str,
@@ -250,6 +308,8 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), LocalError> {
     transaction
         .pragma_update(None, "user_version", known)
         .map_err(database)?;
+    // Of a server that died.
+    settle(&transaction).map_err(database)?;
     transaction.commit().map_err(database)
 }
 
@@ -259,4 +319,4 @@ fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,6 +3,7 @@
 //! SQLite is the table and the queues, folders are the storage, processes are the instances. Everything survives `kill -9` of any
 //! process at any moment: what was answered is on disk, and what was begun is either finished or undone.
 
+mod arrivals;
 mod db;
 mod fleet;
 mod process;

@@ -57,7 +57,7 @@ pub(crate) fn insert(
     queue: &str,
     job_id: &str,
     visible_at: Timestamp,
-) -> Result<(), Fault> {
+) -> rusqlite::Result<()> {
     let sql = "INSERT INTO messages (number, queue, job_id, visible_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
     let mut insert = connection.prepare_cached(sql)?;
     let mut inserted = 0;
@@ -128,7 +128,8 @@ impl JobQueue for LocalQueue {
         let (id, queue) = (id.to_string(), self.name);
         self.db
             .write("send a message", move |connection| {
-                insert(connection, queue, &id, later(Timestamp::now(), delay))
+                let visible_at = later(Timestamp::now(), delay);
+                Ok(insert(connection, queue, &id, visible_at)?)
             })
             .await
     }

@@ -3,11 +3,10 @@
 mod batches;
 mod endpoints;
 mod fleet;
-mod idempotency;
+pub(crate) mod idempotency;
 mod keys;
 mod logs;
-mod new;
-mod notifications;
+pub(crate) mod notifications;
 mod presets;
 
 use std::time::Duration;
@@ -21,11 +20,9 @@ use nommer_core::{
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use new::NewRow;
-
 use crate::{
+    arrivals::NewJob,
     db::{Db, Fault},
-    queue,
 };
 
 /// The table of one data folder.
@@ -52,20 +49,9 @@ impl LocalStore {
         key: Option<&IdempotencyKey>,
         queue: Option<&'static str>,
     ) -> Result<Created, StoreError> {
-        let (new, key) = (NewRow::of(job)?, key.cloned());
         let sweep = key.is_some() && self.idempotency.is_due(job.created_at);
-        self.db
-            .write("record a job", move |connection| {
-                if sweep {
-                    idempotency::sweep(connection, new.created_at)?;
-                }
-                let created = new.create(connection, key.as_ref())?;
-                if let (Created::New, Some(queue)) = (&created, queue) {
-                    queue::insert(connection, queue, &new.id, Timestamp::now())?;
-                }
-                Ok(created)
-            })
-            .await
+        let new = NewJob::of(job, key, queue)?.sweeping(sweep);
+        self.db.change("record a job", new).await
     }
 
     /// Whether a running job's lease has lapsed: a cheap question, as there are no more such jobs than encoders can hold.
@@ -115,7 +101,7 @@ impl JobStore for LocalStore {
     async fn get(&self, id: &JobId) -> Result<Option<(Job, Version)>, StoreError> {
         let id = id.to_string();
         self.db
-            .read("read a job", move |connection| {
+            .read_settled("read a job", move |connection| {
                 let mut statement =
                     connection.prepare_cached("SELECT record, version FROM jobs WHERE id = ?1")?;
                 let row: Option<(String, i64)> = statement
@@ -164,7 +150,7 @@ impl JobStore for LocalStore {
 
     async fn unfinished(&self) -> Result<Vec<JobOutline>, StoreError> {
         self.db
-            .read("list unfinished jobs", |connection| {
+            .read_settled("list unfinished jobs", |connection| {
                 outlines(connection, |state| !state.ended())
             })
             .await
@@ -173,7 +159,7 @@ impl JobStore for LocalStore {
     async fn unfinished_of(&self, owner: &KeyId, most: u32) -> Result<u32, StoreError> {
         let owner = owner.to_string();
         self.db
-            .read("count unfinished jobs", move |connection| {
+            .read_settled("count unfinished jobs", move |connection| {
                 let sql = "SELECT count(*) FROM
                      (SELECT 1 FROM jobs WHERE owner = ?1 AND ended = 0 LIMIT ?2)";
                 let mut statement = connection.prepare_cached(sql)?;
@@ -185,7 +171,7 @@ impl JobStore for LocalStore {
     async fn list(&self, filter: &JobFilter) -> Result<Vec<Job>, StoreError> {
         let filter = filter.clone();
         self.db
-            .read("list jobs", move |connection| list(connection, &filter))
+            .read_settled("list jobs", move |connection| list(connection, &filter))
             .await
     }
 

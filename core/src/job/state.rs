@@ -12,7 +12,7 @@ pub enum JobState {
     /// Waits for an encoder.
     Pending {
         /// Not to be claimed before this time: the pause after a failed attempt.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         not_before: Option<Timestamp>,
     },
     /// An encoder works on it.

@@ -15,11 +15,8 @@ fn insert(connection: &Connection, name: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_fails_halfway_undoes_itself_and_no_other() {
-    let folder = tempfile::tempdir().unwrap();
-    let db = Db::open(&folder.path().join("nommer.db")).unwrap();
-    // The first holds the writer up until the others wait, so that those share a transaction.
+/// Holds the writer up until all writes of some work are in its queue, so that they share a transaction.
+pub(crate) async fn in_one_transaction<T>(db: &Db, work: impl Future<Output = T>) -> T {
     let (begin, begun) = channel::<()>();
     let (go, held) = channel::<()>();
     let held = Mutex::new(held);
@@ -33,6 +30,17 @@ async fn a_write_that_fails_halfway_undoes_itself_and_no_other() {
         writer.write("hold", hold).await
     });
     begun.recv().unwrap();
+    // Polled last: the others are in the queue by then.
+    let let_go = async { go.send(()).unwrap() };
+    let (done, ()) = tokio::join!(work, let_go);
+    first.await.unwrap().unwrap();
+    done
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_fails_halfway_undoes_itself_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::open(&folder.path().join("nommer.db")).unwrap();
     let write = |name: &'static str, well: bool| {
         let db = db.clone();
         async move {
@@ -43,16 +51,15 @@ async fn a_write_that_fails_halfway_undoes_itself_and_no_other() {
             db.write("write a name", write).await
         }
     };
-    // Polled last: the others are in the queue by then.
-    let let_go = async { go.send(()).unwrap() };
-    let (before, failed, after, again, ()) = tokio::join!(
-        write("before", true),
-        write("failed", false),
-        write("after", true),
-        write("before", true),
-        let_go
-    );
-    first.await.unwrap().unwrap();
+    let all = async {
+        tokio::join!(
+            write("before", true),
+            write("failed", false),
+            write("after", true),
+            write("before", true),
+        )
+    };
+    let (before, failed, after, again) = in_one_transaction(&db, all).await;
     before.unwrap();
     after.unwrap();
     assert!(matches!(failed, Err(StoreError::Conflict)));

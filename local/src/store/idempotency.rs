@@ -31,7 +31,7 @@ impl Swept {
 }
 
 /// Forgets keys whose time is over.
-pub(super) fn sweep(connection: &Connection, now: Timestamp) -> Result<(), Fault> {
+pub(crate) fn sweep(connection: &Connection, now: Timestamp) -> Result<(), Fault> {
     connection
         .prepare_cached("DELETE FROM idempotency_keys WHERE expires_at <= ?1")?
         .execute([now.as_millisecond()])?;
@@ -39,7 +39,7 @@ pub(super) fn sweep(connection: &Connection, now: Timestamp) -> Result<(), Fault
 }
 
 /// Keeps a key with the id of what was made, in place of one whose time is over.
-pub(super) fn remember(
+pub(crate) fn remember(
     connection: &Connection,
     key: &IdempotencyKey,
     id: &str,
@@ -52,7 +52,7 @@ pub(super) fn remember(
 }
 
 /// The id of what was made of a key already, and whether the request was the same.
-pub(super) fn known(
+pub(crate) fn known(
     connection: &Connection,
     key: &IdempotencyKey,
     now: Timestamp,

@@ -12,7 +12,7 @@ use super::{LocalStore, one_row, records};
 use crate::db::Fault;
 
 /// Stores a new notification; a conflict if it is there.
-pub(super) fn insert(connection: &Connection, notification: &Notification) -> Result<(), Fault> {
+pub(crate) fn insert(connection: &Connection, notification: &Notification) -> Result<(), Fault> {
     let sql = "INSERT INTO notifications (job_id, sequence, target, place, next_attempt_at, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                ON CONFLICT DO NOTHING";
     let place = notification.target.endpoint().map(|_| notification.place());
