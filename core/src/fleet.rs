@@ -13,9 +13,8 @@ mod settings;
 
 pub use breaker::{Breaker, LAUNCH_RETRY_MAX, LAUNCH_RETRY_MIN, Refusals, UNPROVEN_LAUNCHES};
 pub use demand::ASSUMED_WORK;
-pub use expect::{
-    attempt_time, claimed_at, expected_work, modeled_work, remaining_work, waiting_job,
-};
+pub use expect::{attempt_time, expected_work, remaining_work, waiting_job};
+pub(crate) use expect::{claimed_at, modeled_work};
 pub(crate) use idle::may_drain;
 pub use idle::{LEGACY_IDLE, MIN_IDLE, idle_limit, may_leave};
 pub use record::{

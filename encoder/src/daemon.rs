@@ -13,10 +13,10 @@ use std::{
 
 use jiff::Timestamp;
 use nommer_core::{
-    fleet::{FleetSettings, attempt_time, may_leave, modeled_work},
+    fleet::{FleetSettings, attempt_time, may_leave},
     id::JobId,
     instance::InstanceState,
-    job::{Job, StateName},
+    job::{Job, JobOutline, StateName},
     lane::Lane,
     money::WorkAverage,
     ports::{Backend, Delivery, FleetStore, JobQueue, StoreError},
@@ -268,6 +268,6 @@ fn learn(ended: Option<&Job>, work: &Mutex<Option<WorkAverage>>) {
         && let Some(taken) = attempt_time(job, Timestamp::now())
     {
         let mut work = work.lock().expect("no holder panics");
-        *work = Some(WorkAverage::with(*work, taken, modeled_work(job)));
+        *work = Some(WorkAverage::with(*work, taken, JobOutline::from(job).modeled_work));
     }
 }

@@ -240,7 +240,7 @@ fn connect_writer(path: &Path) -> rusqlite::Result<Connection> {
     let connection = connect(path)?;
     // What undoes a savepoint is never read after a crash: it need not be in a file.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    connection.pragma_update(None, "wal_autocheckpoint", std::env::var("LOGP").ok().and_then(|x| x.parse().ok()).unwrap_or(LOG_PAGES))?;
     Ok(connection)
 }
 

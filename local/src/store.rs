@@ -262,8 +262,7 @@ fn outlines(
     let mut outlines = Vec::new();
     while let Some(row) = rows.next()? {
         let record = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-        let job: Job = serde_json::from_str(record)?;
-        outlines.push(JobOutline::from(&job));
+        outlines.push(serde_json::from_str(record)?);
     }
     Ok(outlines)
 }

@@ -79,8 +79,7 @@ pub(super) async fn unfinished(store: &DynamoStore) -> Result<Vec<JobOutline>, S
     });
     let mut outlines = Vec::new();
     while let Some(next) = items.next().await? {
-        let job: Job = item::record(&next)?;
-        outlines.push(JobOutline::from(&job));
+        outlines.push(item::record(&next)?);
     }
     Ok(outlines)
 }

@@ -31,9 +31,9 @@ const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
 /// A run of scale or prune is followed by a rest of so many times its length: both leave the machine to those who submit and encode.
 const REST: u32 = 20;
 
-/// The rest for each job that waits, if that is longer: a run reads them all, which takes one or two hundredths of this for each. A lease that
+/// The rest for each job that waits, if that is longer: a run reads them all, which takes a few thousandths of this for each. A lease that
 /// lapses ends it.
-const REST_PER_JOB: Duration = Duration::from_millis(1);
+const REST_PER_JOB: Duration = Duration::from_millis(3);
 
 /// Longest rest.
 const REST_AT_MOST: Duration = Duration::from_secs(30);

@@ -9,6 +9,8 @@ use crate::{
     job::{Job, JobOutline, JobState, StateChange, StateName},
     lease::elapsed,
     money::{JobShape, WorkAverage, slot_time},
+    output::OutputSpec,
+    spec::PassSpec,
 };
 
 /// Time from the end of the last pass to the end of the job: a guess for delivery.
@@ -44,12 +46,15 @@ pub fn expected_work(job: &JobOutline, average: Option<&WorkAverage>) -> Option<
 }
 
 /// Time on one job slot, from the source's length, once it was probed or if the caller told: what the pace is measured against.
-pub fn modeled_work(job: &Job) -> Option<Duration> {
-    let media_seconds = job.report.source_seconds.or(job.spec.duration_seconds)?;
+pub(crate) fn modeled_work(
+    media_seconds: Option<f64>,
+    passes: &[PassSpec],
+    outputs: &[OutputSpec],
+) -> Option<Duration> {
     Some(slot_time(&JobShape {
-        passes: &job.spec.passes,
-        outputs: &job.spec.outputs,
-        media_seconds,
+        passes,
+        outputs,
+        media_seconds: media_seconds?,
         height: None,
     }))
 }
@@ -68,14 +73,14 @@ pub fn remaining_work(
 }
 
 /// When the newest attempt was claimed.
-pub fn claimed_at(job: &Job) -> Option<Timestamp> {
+pub(crate) fn claimed_at(history: &[StateChange]) -> Option<Timestamp> {
     let claimed = |change: &&StateChange| change.state == StateName::Downloading;
-    Some(job.history.iter().rev().find(claimed)?.at)
+    Some(history.iter().rev().find(claimed)?.at)
 }
 
 /// How long the newest attempt has lasted, or lasted until the job ended.
 pub fn attempt_time(job: &Job, now: Timestamp) -> Option<Duration> {
-    Some(elapsed(job.ended_at.unwrap_or(now), claimed_at(job)?))
+    Some(elapsed(job.ended_at.unwrap_or(now), claimed_at(&job.history)?))
 }
 
 #[cfg(test)]

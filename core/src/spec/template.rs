@@ -1,5 +1,6 @@
 //! Words in braces in a destination: `s3://out/{stem}/`. They are replaced before the address is checked, once, when a job is submitted.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::SpecError;
@@ -10,12 +11,15 @@ use crate::nearest::nearest;
 pub struct Names {
     /// The job's name.
     pub id: String,
-    /// The day, as `2012-05-31`.
-    pub date: String,
+    /// When it is submitted, which gives the day.
+    pub now: Timestamp,
 }
 
 /// Replaces the words in `dest_path` and in the paths of `outputs`. What is not text is left for the checks to refuse.
 pub fn expand(body: &mut Value, names: &Names) -> Result<(), SpecError> {
+    if !has_words(body) {
+        return Ok(());
+    }
     // Without a source the request is refused for that.
     let Some(source) = body.get("source_path").and_then(Value::as_str) else {
         return Ok(());
@@ -38,6 +42,17 @@ pub fn expand(body: &mut Value, names: &Names) -> Result<(), SpecError> {
     Ok(())
 }
 
+/// Whether there is anything to replace.
+fn has_words(body: &Value) -> bool {
+    let word = |text: Option<&Value>| {
+        text.and_then(Value::as_str)
+            .is_some_and(|text| text.contains('{'))
+    };
+    let outputs = body.get("outputs").and_then(Value::as_array);
+    let mut outputs = outputs.into_iter().flatten();
+    word(body.get("dest_path")) || outputs.any(|output| word(output.get("path")))
+}
+
 /// The words and what they stand for; none where there is nothing to stand for.
 fn words(
     source: &str,
@@ -58,7 +73,7 @@ fn words(
     let some = |text: &str| Some(plain(text)).filter(|text| !text.is_empty());
     [
         ("id", some(&names.id)),
-        ("date", some(&names.date)),
+        ("date", some(&names.now.strftime("%Y-%m-%d").to_string())),
         ("name", some(name)),
         ("stem", some(stem)),
         ("ext", some(extension)),
@@ -124,7 +139,7 @@ mod tests {
     fn expanded(mut body: Value) -> Result<String, SpecError> {
         let names = Names {
             id: "job_1".to_owned(),
-            date: "2012-05-31".to_owned(),
+            now: "2012-05-31T12:00:00Z".parse().unwrap(),
         };
         expand(&mut body, &names)?;
         Ok(body["dest_path"].as_str().unwrap_or("").to_owned())

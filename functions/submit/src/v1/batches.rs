@@ -124,7 +124,7 @@ async fn entries<B: Backend, W>(
         let job_id = id.job(u32::try_from(number).unwrap_or(u32::MAX));
         let names = Names {
             id: job_id.to_string(),
-            date: now.strftime("%Y-%m-%d").to_string(),
+            now,
         };
         let checked = checked(submit, &stored, body, (request.retries, &names)).map_err(placed)?;
         check_addresses(submit, caller, &checked.spec).map_err(placed)?;

@@ -87,7 +87,7 @@ pub(crate) async fn prepared<B: Backend, W>(
 ) -> Result<Checked, Refusal> {
     let names = Names {
         id: id.to_string(),
-        date: now.strftime("%Y-%m-%d").to_string(),
+        now,
     };
     let named = presets::fill_in(submit, body).await?;
     expand(body, &names)?;
@@ -202,7 +202,8 @@ pub(super) fn idempotency_key(
             Refusal::new(Code::InvalidSpec, message)
         })?;
     // Keys of a JSON object are sorted here, so the same request in another order has the same hash.
-    let hash = Sha256::digest(body.to_string());
+    let text = serde_json::to_vec(body).expect("a value is JSON");
+    let hash = Sha256::digest(text);
     Ok(Some(IdempotencyKey {
         key: key.to_owned(),
         body_hash: STANDARD.encode(hash),
