@@ -43,9 +43,9 @@ const MIGRATIONS: [&str; 10] = [
 /// middle of its own, and prune, which ends it, must not wait for it either.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Pages of the log that are gathered before they are brought into the database, 16 MiB: the more there are, the more of them are
-/// the same page.
-const LOG_PAGES: u32 = 4_096;
+/// Pages of the log that are gathered before they are brought into the database, 2 MiB. More would be written over less often, but the
+/// log's own pages would not stay in the processor's reach, which costs more.
+const LOG_PAGES: u32 = 500;
 
 /// Pages that a reader keeps. What it kept is worth nothing after the next write, and costs time to forget.
 const READER_PAGES: u32 = 64;
@@ -240,7 +240,7 @@ fn connect_writer(path: &Path) -> rusqlite::Result<Connection> {
     let connection = connect(path)?;
     // What undoes a savepoint is never read after a crash: it need not be in a file.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "wal_autocheckpoint", std::env::var("LOGP").ok().and_then(|x| x.parse().ok()).unwrap_or(LOG_PAGES))?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     Ok(connection)
 }
 

@@ -7,6 +7,7 @@ mod emulator;
 mod harness;
 
 mod address;
+mod arrivals;
 mod bad_input;
 mod bad_media;
 mod bad_requests;

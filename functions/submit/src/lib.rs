@@ -84,11 +84,10 @@ pub fn router<B: Backend, W: ScaleSignal + 'static>(submit: Arc<Submit<B, W>>) -
         .route("/docs", routing::get(v1::docs))
         .fallback(reply::not_found)
         .method_not_allowed_fallback(reply::wrong_method)
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&submit),
-            auth::identify::<B, W>,
+        .layer((
+            CatchPanicLayer::custom(reply::panicked),
+            middleware::from_fn_with_state(Arc::clone(&submit), auth::identify::<B, W>),
         ))
-        .layer(CatchPanicLayer::custom(reply::panicked))
         .with_state(submit)
 }
 
