@@ -268,6 +268,10 @@ fn learn(ended: Option<&Job>, work: &Mutex<Option<WorkAverage>>) {
         && let Some(taken) = attempt_time(job, Timestamp::now())
     {
         let mut work = work.lock().expect("no holder panics");
-        *work = Some(WorkAverage::with(*work, taken, JobOutline::from(job).modeled_work));
+        *work = Some(WorkAverage::with(
+            *work,
+            taken,
+            JobOutline::from(job).modeled_work,
+        ));
     }
 }

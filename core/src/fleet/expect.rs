@@ -80,7 +80,10 @@ pub(crate) fn claimed_at(history: &[StateChange]) -> Option<Timestamp> {
 
 /// How long the newest attempt has lasted, or lasted until the job ended.
 pub fn attempt_time(job: &Job, now: Timestamp) -> Option<Duration> {
-    Some(elapsed(job.ended_at.unwrap_or(now), claimed_at(&job.history)?))
+    Some(elapsed(
+        job.ended_at.unwrap_or(now),
+        claimed_at(&job.history)?,
+    ))
 }
 
 #[cfg(test)]

@@ -37,8 +37,8 @@ impl Arrivals {
     }
 
     /// Takes names that no other arrival may have; whether none was taken. What was taken in vain is given back when all is settled.
-    pub(crate) fn claim<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> bool {
-        names.fold(true, |free, name| self.names.insert(name.to_owned()) && free)
+    pub(crate) fn claim<'a>(&mut self, mut names: impl Iterator<Item = &'a str>) -> bool {
+        names.all(|name| self.names.insert(name.to_owned()))
     }
 
     /// Whether there are any.
@@ -61,7 +61,8 @@ impl Arrivals {
     /// So many more are on disk.
     pub(super) fn grown(&mut self, by: usize) {
         self.jobs += by;
-        self.due.get_or_insert_with(|| Instant::now() + SETTLE_AFTER);
+        self.due
+            .get_or_insert_with(|| Instant::now() + SETTLE_AFTER);
         self.any.store(true, Ordering::Release);
     }
 

@@ -95,7 +95,10 @@ pub(super) fn write_all(
         let committed = commit(connection, &mut writes, &mut arrivals);
         let committed = committed.map_err(|error| error.to_string());
         if let (Err(error), []) = (&committed, &writes[..]) {
-            tracing::warn!(error, "new jobs are on disk, but encoders do not see them yet");
+            tracing::warn!(
+                error,
+                "new jobs are on disk, but encoders do not see them yet"
+            );
         }
         let pause = if writes.len() > 1 { GATHER } else { TURN };
         for write in writes {
