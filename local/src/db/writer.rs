@@ -18,7 +18,7 @@ use crate::arrivals::settle;
 const TURN: Duration = Duration::from_micros(200);
 
 /// The same after a transaction of several writes: those who were answered come again, and share the next one.
-const GATHER: Duration = Duration::from_millis(2);
+const GATHER: Duration = Duration::from_millis(1);
 
 /// Most writes in one transaction. Bounds how long other processes wait for their turn.
 const BATCH: usize = 256;
@@ -107,8 +107,10 @@ pub(super) fn write_all(
         // Let others have the lock: SQLite gives it to whoever happens to ask, and a busy server asks most often.
         thread::sleep(pause);
     }
-    // What fails here is done when the database is opened again.
-    commit(connection, &mut [], &mut arrivals).ok();
+    if arrivals.any() {
+        // What fails here is done when the database is opened again.
+        commit(connection, &mut [], &mut arrivals).ok();
+    }
 }
 
 /// What is to be written next; nothing if it is time to settle arrivals. None at the end.
