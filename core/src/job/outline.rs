@@ -37,7 +37,7 @@ pub struct JobOutline {
     pub resend_at: Option<Timestamp>,
     /// How long its encoder says that it still needs, in seconds.
     pub eta_seconds: Option<u64>,
-    /// Time on one job slot by the model, see [`modeled_work`].
+    /// Time on one job slot by the model, from the length of the source, once it was probed or if the caller told.
     pub modeled_work: Option<Duration>,
 }
 
