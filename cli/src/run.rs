@@ -16,8 +16,8 @@ use crate::{
     presets, probe, simulate, stats, submit, tracing, trigger, upload, webhooks,
 };
 
-/// Threads that answer requests in local mode. One answers some ten thousand a second; more wake each other for every few of them, which takes
-/// as much of the processor as a tenth of the work. The database, reads of it and reads of files have threads of their own.
+/// Threads that answer requests in local mode. Two answered no more submits a second than one, and took 16 % more CPU for each: they are woken
+/// for every few requests. The database, reads of it and reads of files have threads of their own.
 const SERVER_THREADS: usize = 1;
 
 /// Runs one command.

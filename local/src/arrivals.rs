@@ -11,7 +11,7 @@ use nommer_core::{
     notify::Notification,
     ports::{Created, IdempotencyKey, StoreError},
 };
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, ToSql, params, params_from_iter};
 
 use crate::{
     db::{Arrivals, Change, Fault},
@@ -69,6 +69,21 @@ impl NewJob {
         Self { sweep, ..self }
     }
 
+    /// What jobs and arrivals both have a column for, in the order of both statements below.
+    fn columns(&self) -> [&dyn ToSql; 9] {
+        [
+            &self.id,
+            &self.state,
+            &self.ended,
+            &self.external_id,
+            &self.destination,
+            &self.record,
+            &self.owner,
+            &self.probe,
+            &self.batch,
+        ]
+    }
+
     /// Stores it, unless its key, its destination or its id is known already.
     fn create(&self, connection: &Connection) -> Result<Created, Fault> {
         let id_of = |text: String| {
@@ -85,17 +100,7 @@ impl NewJob {
             "INSERT INTO jobs (id, version, state, ended, external_id, live_destination, record, owner, probe, batch)
              VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
         )?;
-        let inserted = insert.execute(params![
-            self.id,
-            self.state,
-            self.ended,
-            self.external_id,
-            self.destination,
-            self.record,
-            self.owner,
-            self.probe,
-            self.batch,
-        ])?;
+        let inserted = insert.execute(self.columns())?;
         if inserted == 0 {
             // Either the destination is taken, or the id.
             let sql = "SELECT id FROM jobs WHERE live_destination = ?1";
@@ -143,21 +148,11 @@ impl NewJob {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         let key = self.key.as_ref();
-        insert.execute(params![
-            self.id,
-            self.state,
-            self.ended,
-            self.external_id,
-            self.destination,
-            self.record,
-            self.owner,
-            self.probe,
-            self.batch,
-            self.queue,
-            key.map(|key| &key.key),
-            key.map(|key| &key.body_hash),
-            key.map(|key| key.expires_at.as_millisecond()),
-        ])?;
+        let name = key.map(|key| &key.key);
+        let body_hash = key.map(|key| &key.body_hash);
+        let expires_at = key.map(|key| key.expires_at.as_millisecond());
+        let beside: [&dyn ToSql; 4] = [&self.queue, &name, &body_hash, &expires_at];
+        insert.execute(params_from_iter(self.columns().into_iter().chain(beside)))?;
         Ok(())
     }
 }

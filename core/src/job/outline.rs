@@ -48,7 +48,7 @@ impl JobOutline {
     }
 }
 
-/// The fields of a stored job that its outline is made of. The others are passed over, which takes half the time of reading all.
+/// The fields of a stored job that its outline is made of. The others are passed over.
 #[derive(Deserialize)]
 struct Record {
     id: JobId,
