@@ -14,7 +14,6 @@ use std::{
 };
 
 use anyhow::Context as _;
-use axum::middleware;
 use jiff::Timestamp;
 use nommer_core::{
     address::NetworkRules, options::OptionPolicy, settings::Settings, spec::SpecRules,
@@ -30,7 +29,7 @@ use crate::{
     config::Config,
     demo::{self, Receiver},
     failure::Failure,
-    guard::guard,
+    guard::Guard,
     output::Output,
     serve::serve,
 };
@@ -246,8 +245,7 @@ impl System {
         let uploads = Arc::new(self.local.uploads().clone());
         let watcher = watch::watcher(Arc::clone(&submit)).await?;
         let routes = router(submit).merge(uploads::routes(uploads));
-        let routes = routes.layer(middleware::from_fn_with_state(address, guard));
-        tasks.spawn(serve(listener, routes, stop.clone()));
+        tasks.spawn(serve(listener, Guard(address), routes, stop.clone()));
         let backlog = timers::Backlog::default();
         spawn_until(&mut tasks, stop, timers::scaling(self, backlog.clone()));
         spawn_until(&mut tasks, stop, timers::pruning(self, backlog));

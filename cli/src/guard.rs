@@ -7,9 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     Json,
-    extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
-    middleware::Next,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use nommer_core::{
@@ -17,17 +15,21 @@ use nommer_core::{
     error::{Code, JobError},
 };
 
-/// Lets programs in, and pages of this server's own.
-pub(crate) async fn guard(
-    State(listen): State<SocketAddr>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match refusal(request.headers(), listen) {
-        None => next.run(request).await,
-        Some(why) => {
-            let problem = Problem::new(&JobError::new(Code::Forbidden, why), "");
-            (StatusCode::FORBIDDEN, Json(problem)).into_response()
+/// Lets programs in, and pages of the server that listens at this address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Guard(pub(crate) SocketAddr);
+
+impl Guard {
+    /// Looks at the head of a request; the answer if it is refused.
+    pub(crate) fn check(self, headers: &HeaderMap) -> Result<(), Box<Response>> {
+        match refusal(headers, self.0) {
+            None => Ok(()),
+            Some(why) => {
+                let problem = Problem::new(&JobError::new(Code::Forbidden, why), "");
+                Err(Box::new(
+                    (StatusCode::FORBIDDEN, Json(problem)).into_response(),
+                ))
+            }
         }
     }
 }
@@ -36,7 +38,7 @@ fn refusal(headers: &HeaderMap, listen: SocketAddr) -> Option<&'static str> {
     let text = |name| {
         headers
             .get(name)
-            .and_then(|value: &axum::http::HeaderValue| value.to_str().ok())
+            .and_then(|value: &HeaderValue| value.to_str().ok())
     };
     if headers.get_all(header::HOST).iter().nth(1).is_some() {
         return Some("the request has more than one Host header");

@@ -4,17 +4,17 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use axum::{Router, extract::Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::Service as _;
+
+use crate::guard::Guard;
 
 /// Connections at once. More wait until one of these ends. Each may hold a body of at most 256 KiB.
 const CONNECTIONS: usize = 1_024;
@@ -31,8 +31,13 @@ const FAULT_PAUSE: Duration = Duration::from_millis(100);
 /// How long connections may take to end once the server is to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// Serves until it is time to stop, and then until what was asked is answered.
-pub(crate) async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
+/// Serves those whom the guard lets in until it is time to stop, and then until what was asked is answered.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    guard: Guard,
+    routes: Router,
+    stop: CancellationToken,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let open = TaskTracker::new();
     loop {
@@ -47,7 +52,7 @@ pub(crate) async fn serve(listener: TcpListener, routes: Router, stop: Cancellat
             Ok((stream, _)) => {
                 let (routes, stop) = (routes.clone(), stop.clone());
                 open.spawn(async move {
-                    answer(stream, routes, stop).await;
+                    answer(stream, guard, routes, stop).await;
                     drop(place);
                 });
             }
@@ -62,14 +67,25 @@ pub(crate) async fn serve(listener: TcpListener, routes: Router, stop: Cancellat
 }
 
 /// Answers what comes by one connection until it ends.
-async fn answer(stream: TcpStream, routes: Router, stop: CancellationToken) {
+async fn answer(stream: TcpStream, guard: Guard, routes: Router, stop: CancellationToken) {
     // Answers go out when they are there.
     stream.set_nodelay(true).ok();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answer = guard
+            .check(request.headers())
+            .map(|()| routes.clone().call(request));
+        async move {
+            match answer {
+                Ok(answer) => answer.await,
+                Err(refused) => Ok(*refused),
+            }
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

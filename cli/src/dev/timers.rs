@@ -28,12 +28,15 @@ use crate::failure::Failure;
 /// Pause between two runs of prune: a dead encoder's job waits for its lease and this.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A run of scale or prune is followed by a rest of so many times its length: both leave the machine to those who submit and encode.
+/// A run of scale is followed by a rest of so many times its length: it leaves the machine to those who submit and encode.
 const REST: u32 = 20;
 
-/// The rest for each job that waits, if that is longer: a run reads them all, which takes a few thousandths of this for each. A lease that
-/// lapses ends it.
+/// The rest of scale for each job that waits, if that is longer: a run reads them all, which takes a few thousandths of this for each.
 const REST_PER_JOB: Duration = Duration::from_millis(3);
+
+/// A run of prune is followed by a rest of so many times its length: it reads all jobs too, and nothing of what it repairs is urgent but
+/// a lease that lapses, which ends the rest.
+const REST_OF_PRUNE: u32 = 100;
 
 /// Longest rest.
 const REST_AT_MOST: Duration = Duration::from_secs(30);
@@ -54,7 +57,7 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    /// How long to rest after a run that began then.
+    /// How long scale is to rest after a run that began then.
     fn rest_after(&self, begun: Instant) -> Duration {
         let for_jobs = REST_PER_JOB * self.waiting.load(Ordering::Relaxed);
         (begun.elapsed() * REST).max(for_jobs).min(REST_AT_MOST)
@@ -116,7 +119,8 @@ pub(super) fn pruning(system: &System, backlog: Backlog) -> impl Future<Output =
             {
                 ::tracing::warn!(error = ?error, "work folders of dead encoders stay for now");
             }
-            rest_of_prune(&local, &policy, backlog.rest_after(begun)).await;
+            let rest = (begun.elapsed() * REST_OF_PRUNE).min(REST_AT_MOST);
+            rest_of_prune(&local, &policy, rest).await;
         }
     }
 }

@@ -54,11 +54,20 @@ impl Server {
         Ok(Self { child, host, media })
     }
 
-    /// The other service, under uvicorn.
-    pub(super) fn rival(python: &Path, script: &Path, folder: &Path) -> Result<Self> {
+    /// The other service, under uvicorn; its functions on threads of theirs, or on the event loop.
+    pub(super) fn rival(
+        python: &Path,
+        script: &Path,
+        folder: &Path,
+        on_the_event_loop: bool,
+    ) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let child = Command::new(python)
+        let mut uvicorn = Command::new(python);
+        if on_the_event_loop {
+            uvicorn.env("ON_THE_EVENT_LOOP", "1");
+        }
+        let child = uvicorn
             .args(["-m", "uvicorn", "--no-access-log", "--port"])
             .arg(port.to_string())
             .arg("--app-dir")
