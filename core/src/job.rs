@@ -14,11 +14,13 @@
 //! never looks at a clock. States at the right are ends and never change again.
 
 mod apply;
+mod enter;
 mod event;
 mod files;
 mod news;
 mod outline;
 mod published;
+mod repair;
 mod state;
 
 #[cfg(test)]
@@ -297,7 +299,7 @@ impl Job {
             cost: JobCost::default(),
         };
         job.record_change(None, now);
-        job.resend_at = Some(crate::lease::later(now, apply::RESEND_AFTER));
+        job.resend_at = Some(crate::lease::later(now, enter::RESEND_AFTER));
         job
     }
 

@@ -2,6 +2,7 @@
 //!
 //! At least once, each with an id that stays the same over all attempts; in no promised order. Nothing is sent here.
 
+mod delivery;
 mod event;
 mod format;
 mod news;
@@ -13,11 +14,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use delivery::{Answer, DeliveryStatus};
 pub use event::EventName;
 pub use format::{About, BusEvent, Message, Method};
 pub use news::{BudgetPart, FleetSize, News};
 pub use sign::{InvalidSigningSecret, SigningSecret};
 pub use target::{DeliveryId, Subscription, Target};
+
+use delivery::{GONE, SCHEDULE, pause_after};
 
 use crate::{
     id::{JobId, KeyId},
@@ -26,26 +30,11 @@ use crate::{
     uri::NotifyUrl,
 };
 
-/// Pauses before each attempt, from the one before: the schedule of the Standard Webhooks specification.
-const SCHEDULE: [Duration; 8] = [
-    Duration::ZERO,
-    Duration::from_secs(5),
-    Duration::from_secs(5 * 60),
-    Duration::from_secs(30 * 60),
-    Duration::from_secs(2 * 3_600),
-    Duration::from_secs(5 * 3_600),
-    Duration::from_secs(10 * 3_600),
-    Duration::from_secs(10 * 3_600),
-];
-
 /// How long one attempt may take. Until then nobody else starts another.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The longest that a receiver may put an attempt off: one that asks for more would never be told.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(86_400);
-
-/// Status that says: this address will never want it again (RFC 9110, 15.5.11).
-const GONE: u16 = 410;
 
 /// How a notification looks on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,44 +102,6 @@ pub struct Sample {
     /// The API key whose endpoint it is; absent if it is the operator's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<KeyId>,
-}
-
-/// What has become of a notification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum DeliveryStatus {
-    /// Not delivered yet.
-    Due,
-    /// The receiver answered with success.
-    Delivered,
-    /// Every attempt failed, or the receiver said that it is gone.
-    Failed,
-}
-
-/// What came of one attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Answer {
-    /// When.
-    pub at: Timestamp,
-    /// The HTTP status, if there was an answer.
-    pub status: Option<u16>,
-    /// The first KB of the answer's body, or why there was none.
-    pub excerpt: String,
-    /// Milliseconds until the answer, or until it was given up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latency_ms: Option<u64>,
-    /// Seconds for which the receiver asked to be left alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_after: Option<u64>,
-}
-
-impl Answer {
-    /// Whether the receiver wants to hear nothing any more (RFC 9110, 15.5.11).
-    pub fn is_gone(&self) -> bool {
-        self.status == Some(GONE)
-    }
 }
 
 impl Notification {
@@ -330,12 +281,6 @@ impl Notification {
         self.status = DeliveryStatus::Delivered;
         self.next_attempt_at = None;
     }
-}
-
-/// The pause after so many attempts; none after the last.
-fn pause_after(attempts: u32) -> Option<Duration> {
-    let made = usize::try_from(attempts).ok()?;
-    SCHEDULE.get(made).copied()
 }
 
 /// Whether a receiver of this format hears of this state.

@@ -3,6 +3,7 @@
 //! FFmpeg reads [`SOURCE_FILE`] and writes [`OUTPUT_FILE`] in its working folder. It is given no other name, no address and no
 //! text of the caller's that did not pass the option checks.
 
+mod container;
 mod encoders;
 mod outputs;
 mod overlay;
@@ -16,13 +17,14 @@ pub use outputs::{DASH_MANIFEST, HLS_MANIFEST};
 pub use scores::Score;
 pub use stills::Sheets;
 
+use container::{add_format, has_moov};
+
 use crate::{
     error::{Code, JobError, Warning},
     options::{OptionPolicy, Pair, Side, check_options},
     output::Container,
     probe::{Probe, pinned},
     spec::{JobSpec, PassSpec},
-    uri::MediaUri,
 };
 
 /// Name of the fetched source in the working folder. Without an extension: the demuxer is given, not guessed.
@@ -303,52 +305,6 @@ fn need_video(output: &[Pair], probe: &Probe) -> Result<(), JobError> {
         );
     }
     Ok(())
-}
-
-/// Without `f`, the container comes from the destination's name, unless a disc that is the target has one.
-fn add_format(output: &mut Vec<Pair>, spec: &JobSpec) -> Result<(), JobError> {
-    if has(output, &["f", "target"]) {
-        return Ok(());
-    }
-    let extension = spec
-        .dest_path
-        .as_ref()
-        .and_then(MediaUri::extension)
-        .unwrap_or_default()
-        .to_lowercase();
-    let format = container(&extension).ok_or_else(|| {
-        JobError::new(
-            Code::InvalidSpec,
-            format!(
-                "the name of the destination does not tell its container (extension {extension:?})"
-            ),
-        )
-        .with_hint("add [\"f\", \"mp4\"] or another container to outfile_options")
-    })?;
-    output.push(pair("f", format));
-    Ok(())
-}
-
-/// Muxers that write ISO media files, which have a moov atom.
-fn has_moov(format: &str) -> bool {
-    ["mp4", "mov", "m4v", "ipod", "psp", "3gp", "3g2"].contains(&format)
-}
-
-/// The muxer for a file extension.
-fn container(extension: &str) -> Option<&'static str> {
-    Some(match extension {
-        "mp4" | "m4v" | "m4a" => "mp4",
-        "mov" => "mov",
-        "webm" => "webm",
-        "mkv" => "matroska",
-        "mp3" => "mp3",
-        "ogg" | "oga" | "ogv" | "opus" => "ogg",
-        "flac" => "flac",
-        "wav" => "wav",
-        "ts" => "mpegts",
-        "gif" => "gif",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

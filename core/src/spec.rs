@@ -10,7 +10,9 @@ mod legacy;
 mod outputs;
 mod probe;
 mod retry;
+mod runs;
 mod template;
+mod terms;
 mod thumbnails;
 mod v1;
 

@@ -3,24 +3,19 @@
 //! The grammar is the original's, with the cases put right that it misread. An address holds its secret part (credentials, the
 //! query of a signed URL) apart from the rest: printing, serializing and comparing never touch it.
 
+mod error;
 mod notify;
 mod parse;
+mod text;
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use url::Url;
 
+pub use error::UriError;
 pub use notify::NotifyUrl;
 
-use crate::{
-    address::{NetworkRules, Refused},
-    error::Code,
-    secret::Secret,
-};
+use crate::{address::NetworkRules, secret::Secret};
 
 /// Longest address, in bytes.
 const MAX_BYTES: usize = 2_048;
@@ -112,34 +107,6 @@ pub struct Credentials {
     pub access_key_id: String,
     /// The secret access key.
     pub secret_access_key: Secret,
-}
-
-/// Why an address was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UriError {
-    /// It cannot be read.
-    #[error("{0}")]
-    Malformed(String),
-    /// It may not be reached.
-    #[error("{0}")]
-    Refused(#[from] Refused),
-    /// It lies outside the folders that are served.
-    #[error(
-        "{path} is outside the folders that are served ({folders}); add one to local.allowed_folders"
-    )]
-    Outside {
-        /// The path.
-        path: String,
-        /// The folders.
-        folders: String,
-    },
-}
-
-impl UriError {
-    /// The stable code.
-    pub fn code(&self) -> Code {
-        Code::InvalidSpec
-    }
 }
 
 impl MediaUri {
@@ -314,31 +281,6 @@ impl MediaUri {
             Place::File(path) => path,
         };
         Path::new(path).extension()?.to_str().map(str::to_lowercase)
-    }
-}
-
-impl fmt::Display for MediaUri {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.redacted())
-    }
-}
-
-impl fmt::Debug for MediaUri {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MediaUri({})", self.redacted())
-    }
-}
-
-impl Serialize for MediaUri {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.redacted())
-    }
-}
-
-/// Reads what was stored: redacted, and checked before it was stored.
-impl<'de> Deserialize<'de> for MediaUri {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        parse::parse_stored(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What each event does to a job: changed with effects, ignored, or denied with the reason.
+//! What each event does to a job: changed with effects, ignored, or denied with the reason. Here is what its encoder tells.
 //!
 //! Events may come twice, late and out of order. One that has had its effect already is ignored; one that has no right is denied.
 
@@ -6,24 +6,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Applied, Denied, Effect, Event, Job, JobState, Output, Report, Stage};
+use super::{Applied, Denied, Event, Job, JobState, Output, Report, Stage};
 use crate::{
-    error::{Code, JobError, Warning},
+    error::{JobError, Warning},
     id::InstanceId,
-    lease::{Lease, LeaseToken, elapsed, later},
-    notify::Notification,
+    lease::{Lease, LeaseToken, later},
     progress::Progress,
 };
-
-/// How long a waiting job goes without a message before prune sends one again.
-///
-/// A message that was sent is normally received within seconds of an encoder being free; two minutes is well past that, and a
-/// second message does no harm.
-pub(super) const RESEND_AFTER: Duration = Duration::from_secs(120);
-
-/// Longest pause between two messages for the same waiting job. The pause grows with the wait, so that a long backlog does not
-/// fill the queue with copies.
-const RESEND_AT_MOST: Duration = Duration::from_secs(3_600);
 
 /// Pause after the first failed attempt; it doubles with each further one.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
@@ -215,7 +204,7 @@ impl Job {
     }
 
     /// Pause before the next attempt, after those that were made.
-    fn retry_pause(&self) -> Duration {
+    pub(super) fn retry_pause(&self) -> Duration {
         let doublings = self.attempts.saturating_sub(1).min(16);
         RETRY_PAUSE
             .saturating_mul(1 << doublings)
@@ -228,87 +217,6 @@ impl Job {
         }
         self.attempts = self.attempts.saturating_sub(1);
         self.requeue(reason, Duration::ZERO, now)
-    }
-
-    fn lapse(&mut self, margin: Duration, now: Timestamp) -> Applied {
-        match &self.state {
-            JobState::Running { lease, .. } if lease.lapsed(now, margin) => {
-                if self.attempts >= self.spec.max_attempts {
-                    return self.use_up(now);
-                }
-                let reason = format!("encoder {} was not heard of in time", lease.token.instance);
-                self.requeue(reason, Duration::ZERO, now)
-            }
-            JobState::Running { .. }
-            | JobState::Pending { .. }
-            | JobState::Finished
-            | JobState::Error(_)
-            | JobState::Abandoned(_)
-            | JobState::Canceled => Applied::Ignored,
-        }
-    }
-
-    fn abandon(&mut self, silence: Duration, now: Timestamp) -> Applied {
-        let silent = elapsed(now, self.heard_at).saturating_sub(self.neglected(now));
-        if self.state.ended() || silent < silence {
-            return Applied::Ignored;
-        }
-        let hours = silence.as_secs_f64() / 3_600.0;
-        let error = JobError::new(
-            Code::Abandoned,
-            format!("nothing was heard of the job for {hours:.1} h"),
-        );
-        let details = error.to_string();
-        self.enter(JobState::Abandoned(error), Some(details), now)
-    }
-
-    fn resent(&mut self, now: Timestamp) -> Applied {
-        match &self.state {
-            JobState::Pending { .. } => {
-                self.heard_at = later(self.heard_at, self.neglected(now));
-                let pause = elapsed(now, self.heard_at).clamp(RESEND_AFTER, RESEND_AT_MOST);
-                self.resend_at = Some(later(now, pause));
-                Applied::Changed(vec![Effect::Enqueue {
-                    delay: Duration::ZERO,
-                }])
-            }
-            JobState::Running { .. }
-            | JobState::Finished
-            | JobState::Error(_)
-            | JobState::Abandoned(_)
-            | JobState::Canceled => Applied::Ignored,
-        }
-    }
-
-    fn dead_letter(&mut self, now: Timestamp) -> Applied {
-        if !matches!(self.state, JobState::Pending { .. }) {
-            // Somebody took it after all; if that was in vain, its lease lapses.
-            return Applied::Ignored;
-        }
-        self.attempts += 1;
-        let problem = "its message was taken up many times, but no encoder could begin the job";
-        if self.attempts >= self.spec.max_attempts {
-            let error = JobError::new(Code::AttemptsExhausted, problem);
-            let details = error.to_string();
-            return self.enter(JobState::Error(error), Some(details), now);
-        }
-        self.requeue(problem.to_owned(), self.retry_pause(), now)
-    }
-
-    fn cancel(&mut self, now: Timestamp) -> Applied {
-        match &self.state {
-            JobState::Canceled => Applied::Ignored,
-            JobState::Running {
-                stage: Stage::Publishing,
-                lease,
-            } if !lease.lapsed(now, Duration::ZERO) => Applied::Denied(Denied::Publishing),
-            JobState::Pending { .. } | JobState::Running { .. } => {
-                self.enter(JobState::Canceled, None, now)
-            }
-            ended @ (JobState::Finished | JobState::Error(_) | JobState::Abandoned(_)) => {
-                Applied::Denied(Denied::Ended(ended.name()))
-            }
-        }
     }
 
     /// One step forward. A step that was made already is a duplicate.
@@ -346,78 +254,5 @@ impl Job {
             | JobState::Abandoned(_)
             | JobState::Canceled => Err(Denied::LeaseLost),
         }
-    }
-
-    fn use_up(&mut self, now: Timestamp) -> Applied {
-        let error = JobError::new(
-            Code::AttemptsExhausted,
-            format!(
-                "the encoder went away in each of {} attempts",
-                self.attempts
-            ),
-        );
-        let details = error.to_string();
-        self.enter(JobState::Abandoned(error), Some(details), now)
-    }
-
-    fn requeue(&mut self, reason: String, pause: Duration, now: Timestamp) -> Applied {
-        self.stop_meter(now);
-        if let Some(ended) = self.over_budget(now) {
-            return ended;
-        }
-        let not_before = (!pause.is_zero()).then(|| later(now, pause));
-        self.progress = None;
-        self.resend_at = Some(later(now, pause.saturating_add(RESEND_AFTER)));
-        let mut applied = self.enter(JobState::Pending { not_before }, Some(reason), now);
-        if let Applied::Changed(effects) = &mut applied {
-            effects.push(Effect::Enqueue { delay: pause });
-        }
-        applied
-    }
-
-    /// The end of a job that has cost more than it may; an output that may be visible at any moment is not taken back.
-    fn over_budget(&mut self, now: Timestamp) -> Option<Applied> {
-        let publishing = matches!(
-            self.state,
-            JobState::Running {
-                stage: Stage::Publishing,
-                ..
-            }
-        );
-        let most = self.spec.max_cost_usd.filter(|_| !publishing)?;
-        let usd = self.cost.usd(now).filter(|usd| *usd > most)?;
-        let message = format!("the job has cost {usd:.4} USD, more than its max_cost_usd {most}");
-        let error = JobError::new(Code::OverBudget, message);
-        let details = error.to_string();
-        Some(self.enter(JobState::Error(error), Some(details), now))
-    }
-
-    /// The lease is over: an encoder that was not heard of in time stopped at its end.
-    fn stop_meter(&mut self, now: Timestamp) {
-        let until = self.state.lease().map_or(now, |lease| lease.until.min(now));
-        self.cost.stop(until);
-    }
-
-    /// Moves to a state and says so to whoever wants to know.
-    fn enter(&mut self, state: JobState, details: Option<String>, now: Timestamp) -> Applied {
-        if state.ended() {
-            self.stop_meter(now);
-        }
-        self.state = state;
-        self.record_change(details, now);
-        if self.state.ended() {
-            self.ended_at = Some(now);
-            self.resend_at = None;
-            self.sealed.source = None;
-            self.sealed.destination = None;
-        }
-        let notifications = Notification::of(self, now);
-        let notify = |one| Effect::Notify(Box::new(one));
-        let mut effects: Vec<Effect> = notifications.into_iter().map(notify).collect();
-        // A notification makes state-change run anyway.
-        if effects.is_empty() && self.batch.is_some() && self.state.ended() {
-            effects.push(Effect::MoveBatch);
-        }
-        Applied::Changed(effects)
     }
 }

@@ -1,7 +1,7 @@
 //! Keys: what they look like, whom they admit, and what they let their bearers do.
 
 use super::*;
-use crate::{id::JobId, sealed::SealedSecrets};
+use crate::{id::JobId, job::Job, ports::JobFilter, sealed::SealedSecrets, spec::JobSpec};
 use uuid::Uuid;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;

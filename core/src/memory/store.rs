@@ -1,24 +1,27 @@
-//! The table in memory.
+//! The table in memory: jobs, their logs, and keys. The rest has files of its own.
+
+mod batches;
+mod endpoints;
+mod fleet;
+mod notifications;
+mod presets;
 
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard},
 };
 
-use jiff::Timestamp;
-
 use crate::{
     batch::{Batch, Entry},
     fleet::FleetRecord,
-    id::{BatchId, EndpointId, InstanceId, JobId, KeyId},
-    instance::{Instance, InstanceState},
+    id::{BatchId, InstanceId, JobId, KeyId},
+    instance::Instance,
     job::{Job, JobOutline},
     key::ApiKey,
     log::JobLog,
     notify::{Notification, Target},
     ports::{
-        BatchStore, Created, CreatedBatch, EndpointStore, FleetStore, IdempotencyKey, JobFilter,
-        JobStore, KeyStore, LogStore, NotificationStore, PresetStore, StoreError, Version,
+        Created, IdempotencyKey, JobFilter, JobStore, KeyStore, LogStore, StoreError, Version,
     },
     stored_preset::StoredPreset,
     webhook::WebhookEndpoint,
@@ -201,139 +204,6 @@ impl JobStore for MemoryStore {
     }
 }
 
-impl NotificationStore for MemoryStore {
-    async fn notifications(&self, id: &JobId) -> Result<Vec<Notification>, StoreError> {
-        let inner = self.lock();
-        let of_job = inner
-            .notifications
-            .values()
-            .filter(|notification| notification.job_id == *id);
-        Ok(of_job.cloned().collect())
-    }
-
-    async fn jobs_to_notify(
-        &self,
-        before: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<JobId>, StoreError> {
-        let inner = self.lock();
-        let mut jobs: Vec<JobId> = inner
-            .notifications
-            .values()
-            .filter(|notification| notification.due(before))
-            .map(|notification| notification.job_id.clone())
-            .collect();
-        jobs.dedup();
-        jobs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(jobs)
-    }
-
-    async fn add_notification(&self, notification: &Notification) -> Result<(), StoreError> {
-        let mut inner = self.lock();
-        let key = key_of(notification);
-        if inner.notifications.contains_key(&key) {
-            return Err(StoreError::Conflict);
-        }
-        inner.notifications.insert(key, notification.clone());
-        Ok(())
-    }
-
-    async fn notifications_to(
-        &self,
-        endpoint: &EndpointId,
-        before: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<Notification>, StoreError> {
-        let inner = self.lock();
-        let to = |one: &&Notification| one.target.endpoint() == Some(endpoint);
-        let mut found: Vec<_> = inner.notifications.values().filter(to).cloned().collect();
-        found.retain(|one| before.is_none_or(|before| one.place().as_str() < before));
-        found.sort_by_key(|one| std::cmp::Reverse(one.place()));
-        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(found)
-    }
-
-    async fn put_notification(
-        &self,
-        now: &Notification,
-        read: &Notification,
-    ) -> Result<(), StoreError> {
-        let mut inner = self.lock();
-        let key = key_of(now);
-        if inner.notifications.get(&key) != Some(read) {
-            return Err(StoreError::Conflict);
-        }
-        inner.notifications.insert(key, now.clone());
-        Ok(())
-    }
-}
-
-impl EndpointStore for MemoryStore {
-    async fn endpoints(
-        &self,
-        owner: Option<&KeyId>,
-    ) -> Result<(Vec<WebhookEndpoint>, Version), StoreError> {
-        let inner = self.lock();
-        let found = inner.endpoints.get(&owner.cloned());
-        Ok(found.cloned().unwrap_or_default())
-    }
-
-    async fn put_endpoints(
-        &self,
-        owner: Option<&KeyId>,
-        endpoints: &[WebhookEndpoint],
-        read: Version,
-    ) -> Result<Version, StoreError> {
-        let mut inner = self.lock();
-        let found = inner.endpoints.entry(owner.cloned()).or_default();
-        let version = step(found.1, read)?;
-        *found = (endpoints.to_vec(), version);
-        Ok(version)
-    }
-}
-
-impl FleetStore for MemoryStore {
-    async fn fleet(&self) -> Result<(FleetRecord, Version), StoreError> {
-        Ok(self.lock().fleet.clone())
-    }
-
-    async fn put_fleet(&self, record: &FleetRecord, read: Version) -> Result<Version, StoreError> {
-        let mut inner = self.lock();
-        let version = step(inner.fleet.1, read)?;
-        inner.fleet = (record.clone(), version);
-        Ok(version)
-    }
-
-    async fn instances(
-        &self,
-        gone_since: Timestamp,
-    ) -> Result<Vec<(Instance, Version)>, StoreError> {
-        let inner = self.lock();
-        let here = inner.instances.values().filter(|(instance, _)| {
-            instance.state != InstanceState::Gone || instance.beat_at >= gone_since
-        });
-        Ok(here.cloned().collect())
-    }
-
-    async fn put_instance(
-        &self,
-        instance: &Instance,
-        read: Version,
-    ) -> Result<Version, StoreError> {
-        let mut inner = self.lock();
-        let found = inner
-            .instances
-            .get(&instance.id)
-            .map(|(_, version)| *version)
-            .unwrap_or_default();
-        let version = step(found, read)?;
-        inner
-            .instances
-            .insert(instance.id.clone(), (instance.clone(), version));
-        Ok(version)
-    }
-}
-
 impl KeyStore for MemoryStore {
     async fn key(&self, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
         Ok(self.lock().keys.get(id).cloned())
@@ -352,104 +222,5 @@ impl KeyStore for MemoryStore {
 impl LogStore for MemoryStore {
     async fn log(&self, id: &JobId) -> Result<Option<JobLog>, StoreError> {
         Ok(self.lock().logs.get(id).cloned())
-    }
-}
-
-impl PresetStore for MemoryStore {
-    async fn presets(&self) -> Result<Vec<(StoredPreset, Version)>, StoreError> {
-        Ok(self.lock().presets.values().cloned().collect())
-    }
-
-    async fn put_preset(
-        &self,
-        preset: &StoredPreset,
-        read: Version,
-    ) -> Result<Version, StoreError> {
-        let mut inner = self.lock();
-        let found = inner.presets.get(&preset.name);
-        let found = found.map(|(_, version)| *version).unwrap_or_default();
-        let version = step(found, read)?;
-        let name = preset.name.clone();
-        inner.presets.insert(name, (preset.clone(), version));
-        Ok(version)
-    }
-
-    async fn delete_preset(&self, name: &str) -> Result<(), StoreError> {
-        self.lock().presets.remove(name);
-        Ok(())
-    }
-}
-
-impl BatchStore for MemoryStore {
-    async fn create_batch(
-        &self,
-        batch: &Batch,
-        entries: &[Entry],
-        key: Option<&IdempotencyKey>,
-    ) -> Result<CreatedBatch, StoreError> {
-        let mut inner = self.lock();
-        if let Some(key) = key {
-            if let Some((known, id)) = inner.promises.get(&key.key)
-                && known.expires_at > batch.created_at
-            {
-                return Ok(CreatedBatch::Existing {
-                    id: id.as_str().parse().expect("ids are checked"),
-                    same_body: key.body_hash == known.body_hash,
-                });
-            }
-            let id = batch.id.as_str().parse().expect("ids are checked");
-            inner.promises.insert(key.key.clone(), (key.clone(), id));
-        }
-        for (number, entry) in (0..).zip(entries) {
-            let place = (batch.id.clone(), number);
-            inner.entries.insert(place, entry.clone());
-        }
-        let new = (batch.clone(), Version(1));
-        inner.batches.insert(batch.id.clone(), new);
-        Ok(CreatedBatch::New)
-    }
-
-    async fn batch(&self, id: &BatchId) -> Result<Option<(Batch, Version)>, StoreError> {
-        Ok(self.lock().batches.get(id).cloned())
-    }
-
-    async fn batch_entry(&self, id: &BatchId, number: u32) -> Result<Option<Entry>, StoreError> {
-        Ok(self.lock().entries.get(&(id.clone(), number)).cloned())
-    }
-
-    async fn put_batch(&self, batch: &Batch, read: Version) -> Result<Version, StoreError> {
-        let mut inner = self.lock();
-        let found = inner.batches.get(&batch.id);
-        let found = found.map(|(_, version)| *version).unwrap_or_default();
-        let version = step(found, read)?;
-        let written = (batch.clone(), version);
-        inner.batches.insert(batch.id.clone(), written);
-        if batch.ended_at.is_some() {
-            inner.entries.retain(|(id, _), _| *id != batch.id);
-        }
-        Ok(version)
-    }
-
-    async fn unfinished_batches(&self) -> Result<Vec<BatchId>, StoreError> {
-        let inner = self.lock();
-        let live = inner.batches.values();
-        let live = live.filter(|(batch, _)| batch.ended_at.is_none());
-        Ok(live.map(|(batch, _)| batch.id.clone()).collect())
-    }
-
-    async fn batches(
-        &self,
-        owner: Option<&KeyId>,
-        before: Option<&BatchId>,
-        limit: u32,
-    ) -> Result<Vec<Batch>, StoreError> {
-        let inner = self.lock();
-        let matches = |batch: &&Batch| {
-            owner.is_none_or(|owner| batch.owner.as_ref() == Some(owner))
-                && before.is_none_or(|before| batch.id < *before)
-        };
-        let newest_first = inner.batches.values().rev().map(|(batch, _)| batch);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(newest_first.filter(matches).take(limit).cloned().collect())
     }
 }

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{DEFAULT_MAX_ATTEMPTS, JobSpec, SpecError, SpecRules, check};
+use super::{DEFAULT_MAX_ATTEMPTS, JobSpec, SpecError, SpecRules, check, runs};
 use crate::{extras::Extras, notify::NotifyFormat, spec::check::Checked};
 
 /// Reads a body of the original's route.
@@ -47,7 +47,7 @@ pub fn parse_legacy(body: &Value, rules: &SpecRules) -> Result<Checked, SpecErro
         source_path,
         dest_path: Some(dest_path),
         preset: None,
-        passes: check::job_options(job_options, rules)?,
+        passes: runs::job_options(job_options, rules)?,
         outputs: Vec::new(),
         thumbnails: None,
         clip: None,
