@@ -1,4 +1,4 @@
-use super::*;
+use super::{open::MIGRATIONS, *};
 
 fn rows(db: &Db) -> Vec<String> {
     let read = |connection: &Connection| {

@@ -15,7 +15,7 @@ use nix::{
 };
 use nommer_core::moov::{Segment, output_size};
 
-use super::{StagedFile, no_link, part_name};
+use super::part::{StagedFile, no_link, part_name};
 
 /// Longest beginning that is put before what goes in. A file type takes some tens of bytes.
 const FRONT_BYTES: u64 = 64 << 10;
