@@ -3,30 +3,27 @@
 //! FFmpeg writes playlists as for a live stream: with the time of day, without a type, and with rates as they were asked for. The
 //! segments are left as they are. Nothing is uploaded here.
 
+mod files;
 mod layout;
 mod words;
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
 use m3u8_rs::{MasterPlaylist, MediaPlaylist, MediaPlaylistType};
 use nommer_core::{
-    error::{Code, JobError},
+    error::JobError,
     job::Rendition,
     output::Container,
     plan::{DASH_MANIFEST, HLS_MANIFEST},
 };
 
+use files::{failed, size_of, text_of};
+pub(crate) use files::{listed, prepare};
 use layout::Layout;
 pub(crate) use words::Words;
 
 /// Version of the protocol that maps and independent segments need (RFC 8216, section 7).
 const HLS_VERSION: usize = 7;
-
-/// Most bytes of a playlist or manifest: a day of two-second segments takes less.
-const MOST_BYTES: u64 = 16 << 20;
 
 /// A packaged output in the work folder.
 #[derive(Debug)]
@@ -113,23 +110,6 @@ pub(crate) fn read(
         manifests,
         bytes,
     })
-}
-
-/// What a playlist or manifest says.
-fn text_of(folder: &Path, name: &str) -> Result<Vec<u8>, JobError> {
-    small_file(&folder.join(name)).map_err(|error| failed(&format!("{name}: {error}")))
-}
-
-/// The size of a segment, which must be one of those that are there.
-fn size_of(folder: &Path, names: &[String], name: &str) -> Result<u64, JobError> {
-    if !names.iter().any(|known| known == name) {
-        return Err(failed("a playlist names a segment that is not there"));
-    }
-    plain_size(&folder.join(name)).map_err(|error| failed(&format!("{name}: {error}")))
-}
-
-fn failed(what: &str) -> JobError {
-    JobError::new(Code::EncoderFailed, format!("the packaged output: {what}"))
 }
 
 /// One playlist of segments, and what was measured of them.
@@ -293,58 +273,4 @@ fn written(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<Vec<u8>
     let mut bytes = Vec::new();
     write(&mut bytes).map_err(|error| failed(&error.to_string()))?;
     Ok(bytes)
-}
-
-/// The size of a file that is nothing but a file.
-fn plain_size(path: &Path) -> io::Result<u64> {
-    let found = fs::symlink_metadata(path)?;
-    if found.is_file() {
-        Ok(found.len())
-    } else {
-        Err(io::Error::other("it is no file"))
-    }
-}
-
-fn small_file(path: &Path) -> io::Result<Vec<u8>> {
-    if plain_size(path)? > MOST_BYTES {
-        return Err(io::Error::other("it is too large"));
-    }
-    fs::read(path)
-}
-
-/// The files in the folder `parts` of `folder`, in order of their names, as named from `folder`.
-pub(crate) fn listed(folder: &Path, parts: &str) -> Result<Vec<String>, JobError> {
-    list(folder, parts).map_err(|error| failed(&error.to_string()))
-}
-
-fn list(folder: &Path, parts: &str) -> io::Result<Vec<String>> {
-    // What comes out of the sandbox may be a link to somewhere else.
-    let inner = folder.join(parts);
-    for place in [folder, inner.as_path()] {
-        if !fs::symlink_metadata(place)?.is_dir() {
-            return Err(io::Error::other("its folder is no folder"));
-        }
-    }
-    let mut names = Vec::new();
-    for entry in fs::read_dir(inner)? {
-        let name = entry?.file_name();
-        let name = name
-            .to_str()
-            .ok_or_else(|| io::Error::other("a segment has an odd name"))?;
-        names.push(format!("{parts}/{name}"));
-    }
-    names.sort();
-    Ok(names)
-}
-
-/// Makes the folders that FFmpeg writes a packaged output into.
-pub(crate) fn prepare(folder: &Path, parts: &str) -> Result<PathBuf, JobError> {
-    let made = folder.join(parts);
-    fs::create_dir_all(&made).map_err(|error| {
-        JobError::new(
-            Code::Unavailable,
-            format!("make a folder for segments: {error}"),
-        )
-    })?;
-    Ok(made)
 }

@@ -3,29 +3,22 @@
 //! Only MP4 and MOV come this way. Their index tells where the media data lies, so it is read first, wherever it is, and goes first
 //! into the pipe, as it would be moved in an output. What a server sends is checked for its version, never FFmpeg's to ask for.
 
-use std::{
-    cell::Cell,
-    fs::File,
-    io::{self, ErrorKind},
-    ops::Range,
-    os::unix::fs::FileExt as _,
-    path::Path,
-    pin::pin,
-    time::Duration,
-};
+mod pipe;
+mod read;
 
-use nix::{errno::Errno, sys::stat::Mode, unistd::mkfifo};
+use std::{cell::Cell, fs::File, io::ErrorKind, os::unix::fs::FileExt as _, path::Path};
+
 use nommer_core::{
-    moov::{MoovError, ReadAt, Reason, Relocation, Segment, plan_relocation},
+    moov::{MoovError, Reason, Relocation, Segment, plan_relocation},
     ports::{MediaError, MediaStorage, ObjectFacts, Piece},
-    uri::{MediaUri, Scheme},
+    uri::MediaUri,
 };
-use tokio::{
-    io::AsyncWriteExt as _,
-    net::unix::pipe::{OpenOptions, Sender},
-    time::sleep,
-};
-use tokio_util::sync::CancellationToken;
+use tokio::{io::AsyncWriteExt as _, time::sleep};
+
+use pipe::{LOOK, broken, goes_on, writer};
+pub(crate) use pipe::{beside, make_pipe};
+pub(crate) use read::{Beginning, beginning};
+use read::{Known, piece_bytes, read, within};
 
 /// Largest index that is held in memory; sources with a larger one are fetched first.
 const MOST_INDEX: u64 = 32 << 20;
@@ -33,49 +26,8 @@ const MOST_INDEX: u64 = 32 << 20;
 /// Most reads that an index may take: a header for each box before it, and itself.
 const MOST_READS: usize = 16;
 
-/// How often a read is tried that failed for a reason that may pass, and the pause after the first time, doubled each time.
-const TRIES: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(250);
-
-/// Pause between two looks for a reader of the pipe, and for more of a file that still grows.
-const LOOK: Duration = Duration::from_millis(5);
-
 /// Bytes that are taken from a growing file at a time.
 const CHUNK: u64 = 256 << 10;
-
-/// How much is read at a time. Web servers may be slow, and what is there needs no more for its index.
-fn piece_bytes(uri: &MediaUri) -> u64 {
-    match uri.scheme() {
-        Scheme::Http => 1 << 20,
-        Scheme::File | Scheme::S3 => 8 << 20,
-    }
-}
-
-/// How a source begins that can be read by range.
-#[derive(Debug)]
-pub(crate) enum Beginning {
-    /// This is all of it.
-    Whole(Piece),
-    /// There is more.
-    Part(Piece),
-}
-
-/// Reads the beginning. None if it cannot be read by range.
-pub(crate) async fn beginning<M: MediaStorage>(
-    storage: &M,
-    uri: &MediaUri,
-    etag: Option<&str>,
-) -> Result<Option<Beginning>, MediaError> {
-    let head = storage.read(uri, etag, 0..piece_bytes(uri)).await?;
-    Ok(head.and_then(|head| {
-        let (bytes, _) = (head.facts.bytes?, head.facts.etag.as_ref()?);
-        Some(if bytes == head.bytes.len() as u64 {
-            Beginning::Whole(head)
-        } else {
-            Beginning::Part(head)
-        })
-    }))
-}
 
 /// A source that has begun to arrive.
 #[derive(Debug)]
@@ -223,138 +175,4 @@ impl Stream {
         }
         pieces
     }
-}
-
-/// Waits for a program that reads a pipe, while that is filled. What the filling fails with ends the program.
-pub(crate) async fn beside<T>(
-    program: impl Future<Output = T>,
-    filling: impl Future<Output = Result<(), MediaError>>,
-    stop: &CancellationToken,
-) -> Result<T, MediaError> {
-    let mut program = pin!(program);
-    tokio::select! {
-        biased;
-        done = &mut program => Ok(done),
-        filled = filling => {
-            if let Err(error) = filled {
-                stop.cancel();
-                program.await;
-                return Err(error);
-            }
-            Ok(program.await)
-        }
-    }
-}
-
-/// Makes the pipe.
-pub(crate) fn make_pipe(at: &Path) -> Result<(), MediaError> {
-    mkfifo(at, Mode::S_IRUSR | Mode::S_IWUSR).map_err(|error| broken(&error.into()))
-}
-
-/// The pipe's writing end, once somebody reads: a pipe without a reader would lose what is written before it is closed.
-async fn writer(pipe: &Path) -> io::Result<Sender> {
-    loop {
-        match OpenOptions::new().open_sender(pipe) {
-            Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) => sleep(LOOK).await,
-            opened => return opened,
-        }
-    }
-}
-
-/// Whether there is still a reader.
-fn goes_on(written: io::Result<()>) -> Result<bool, MediaError> {
-    match written {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(broken(&error)),
-    }
-}
-
-fn broken(error: &io::Error) -> MediaError {
-    MediaError::Unavailable {
-        what: "hand the source to FFmpeg".to_owned(),
-        detail: error.to_string(),
-    }
-}
-
-/// A range of the version that was begun with; all of it.
-async fn read<M: MediaStorage>(
-    storage: &M,
-    uri: &MediaUri,
-    facts: &ObjectFacts,
-    range: Range<u64>,
-) -> Result<Vec<u8>, MediaError> {
-    let piece = try_to_read(storage, uri, facts.etag.as_deref(), &range).await?;
-    let piece = piece.ok_or_else(|| MediaError::Changed(uri.redacted()))?;
-    Ok(piece.bytes)
-}
-
-/// Reads a range, again if it failed for a reason that may pass, or came short.
-async fn try_to_read<M: MediaStorage>(
-    storage: &M,
-    uri: &MediaUri,
-    etag: Option<&str>,
-    range: &Range<u64>,
-) -> Result<Option<Piece>, MediaError> {
-    let mut pause = PAUSE;
-    let mut tried = 1;
-    loop {
-        let read = storage.read(uri, etag, range.clone()).await;
-        let read = read.and_then(|piece| match piece {
-            Some(piece) if is_short(&piece, range) => Err(MediaError::Unavailable {
-                what: format!("read {}", uri.redacted()),
-                detail: format!("{} bytes of {range:?} arrived", piece.bytes.len()),
-            }),
-            piece => Ok(piece),
-        });
-        match read {
-            Err(MediaError::Unavailable { .. }) if tried < TRIES => sleep(pause).await,
-            read => return read,
-        }
-        pause *= 2;
-        tried += 1;
-    }
-}
-
-/// Whether less came than there is.
-fn is_short(piece: &Piece, range: &Range<u64>) -> bool {
-    let there = piece
-        .facts
-        .bytes
-        .map_or(range.end, |bytes| bytes.min(range.end));
-    (piece.bytes.len() as u64) < there.saturating_sub(range.start)
-}
-
-/// What is known of a source. What is asked for besides is noted.
-struct Known {
-    size: u64,
-    pieces: Vec<(u64, Vec<u8>)>,
-    wanted: Cell<Option<(u64, u64)>>,
-}
-
-impl ReadAt for Known {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        let len = buf.len() as u64;
-        if offset.checked_add(len).is_none_or(|end| end > self.size) {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
-        let known = |(from, bytes): &'_ (u64, Vec<u8>)| {
-            within(*from, bytes, offset, len).map(|found| buf.copy_from_slice(found))
-        };
-        if self.pieces.iter().find_map(known).is_none() {
-            self.wanted.set(Some((offset, len)));
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        Ok(())
-    }
-}
-
-/// The bytes of a range, if they are among those that begin at `from`.
-fn within(from: u64, bytes: &[u8], offset: u64, len: u64) -> Option<&[u8]> {
-    let start = usize::try_from(offset.checked_sub(from)?).ok()?;
-    bytes.get(start..)?.get(..usize::try_from(len).ok()?)
 }
