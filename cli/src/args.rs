@@ -2,11 +2,13 @@
 
 mod batch;
 mod bulk;
+mod jobs;
 mod keys;
 mod list;
 mod presets;
 mod system;
 mod webhooks;
+mod work;
 
 use std::path::PathBuf;
 
@@ -15,6 +17,7 @@ use clap_complete::Shell;
 
 pub(crate) use batch::{BatchArgs, BatchesCommand};
 pub(crate) use bulk::BulkArgs;
+pub(crate) use jobs::JobsCommand;
 pub(crate) use keys::{KeysCommand, NewKeyArgs};
 pub(crate) use list::ListArgs;
 pub(crate) use presets::PresetsCommand;
@@ -22,6 +25,7 @@ pub(crate) use system::{
     ConfigCommand, DeployArgs, DeployCommand, EstimateArgs, FleetCommand, SimulateArgs,
 };
 pub(crate) use webhooks::{EndpointWish, ListenArgs, TriggerArgs, WebhooksCommand};
+pub(crate) use work::{DevArgs, EncodeArgs, SubmitArgs};
 
 /// Encode video on this machine or on your own AWS account.
 ///
@@ -236,175 +240,4 @@ pub(crate) enum Command {
     /// The role of an encoder process. Launched by the system.
     #[command(hide = true)]
     Encoder,
-}
-
-#[derive(Debug, Default, Args)]
-pub(crate) struct DevArgs {
-    /// Give encoder processes the boot time and the price of a cloud instance, to see the fleet at work.
-    #[arg(long)]
-    pub(crate) simulate_fleet: bool,
-
-    /// Address and port to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub(crate) listen: Option<String>,
-
-    /// Encode a clip through the API at once: FILE, or one that is made for it.
-    #[arg(long, value_name = "FILE", num_args = 0..=1)]
-    #[expect(
-        clippy::option_option,
-        reason = "absent, present, and present with a file are three things"
-    )]
-    pub(crate) demo: Option<Option<PathBuf>>,
-
-    /// With --demo: exit when the demo is done; 0 only if all of it worked.
-    #[arg(long, requires = "demo")]
-    pub(crate) once: bool,
-
-    /// Let sources and notify URLs lie in private networks, this machine included.
-    #[arg(long)]
-    pub(crate) allow_private_network: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct EncodeArgs {
-    /// What to encode: a path, or an address (http, https, s3).
-    pub(crate) source: PathBuf,
-
-    /// Where the result goes: a path, or an address. Default: beside the source, with the preset's name; in this folder if the source is no file.
-    pub(crate) destination: Option<PathBuf>,
-
-    /// The preset; see `nommer presets`.
-    #[arg(short, long, default_value = nommer_core::presets::DEFAULT)]
-    pub(crate) preset: String,
-
-    /// A file with the `job_options` of a job, instead of a preset.
-    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
-    pub(crate) job_options: Option<PathBuf>,
-
-    /// A file with a job in JSON, as for `submit --file`: outputs, captions, thumbnails. Its addresses give way to those that are named here.
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["preset", "job_options"], requires = "destination")]
-    pub(crate) file: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SubmitArgs {
-    /// Where the media comes from: a path, or an address.
-    #[arg(required_unless_present = "file")]
-    pub(crate) source: Option<String>,
-
-    /// Where the result goes: a path, or an address.
-    #[arg(required_unless_present = "file")]
-    pub(crate) destination: Option<String>,
-
-    /// The preset; see `nommer presets`.
-    #[arg(short, long, default_value = nommer_core::presets::DEFAULT)]
-    pub(crate) preset: String,
-
-    /// Submit this JSON file as it is.
-    #[arg(short, long, conflicts_with_all = ["source", "destination"])]
-    pub(crate) file: Option<PathBuf>,
-
-    /// Tell this URL what becomes of the job.
-    #[arg(long, value_name = "URL")]
-    pub(crate) notify: Option<String>,
-
-    /// Your own name for the job.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) external_id: Option<String>,
-
-    /// End the job when it has cost more US dollars than this.
-    #[arg(long, value_name = "USD")]
-    pub(crate) max_cost: Option<f64>,
-
-    /// How urgent the job is, from -50 to 50. Below zero, it waits until no other does.
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = clap::value_parser!(i8).range(-50..=50))]
-    pub(crate) priority: Option<i8>,
-
-    /// Bring the source to the system first, where it is a file of this machine.
-    #[arg(long, conflicts_with_all = ["file", "dry_run"])]
-    pub(crate) upload: bool,
-
-    /// Only check the job and estimate what it takes.
-    #[arg(long, conflicts_with = "wait")]
-    pub(crate) dry_run: bool,
-
-    /// Stay until the job has ended; exit with 5 if it ended badly.
-    #[arg(short, long)]
-    pub(crate) wait: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum JobsCommand {
-    /// List jobs, newest first.
-    List(ListArgs),
-    /// Show one job.
-    Get {
-        /// Its id.
-        id: String,
-    },
-    /// Print what FFmpeg said in the job's last attempt.
-    Log {
-        /// The job's id.
-        id: String,
-
-        /// Only so many lines, the last ones.
-        #[arg(long, value_name = "LINES", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-        tail: u32,
-    },
-    /// Follow jobs until they have ended.
-    Watch {
-        /// Their ids.
-        #[arg(
-            value_name = "ID",
-            required_unless_present = "all",
-            conflicts_with = "all"
-        )]
-        ids: Vec<String>,
-
-        /// Every job that has not ended.
-        #[arg(long)]
-        all: bool,
-    },
-    /// Submit a job that ended badly once more, as a new job; or all in one state.
-    Retry {
-        /// Its id.
-        #[arg(required_unless_present = "state", conflicts_with = "state")]
-        id: Option<String>,
-
-        /// All jobs in this state: ERROR, ABANDONED or CANCELED.
-        #[arg(long)]
-        state: Option<String>,
-
-        /// Don't ask.
-        #[arg(short, long)]
-        yes: bool,
-    },
-    /// Cancel a job that has not ended.
-    Cancel {
-        /// Its id.
-        id: String,
-    },
-    /// Cancel, delete or retry all jobs that a filter finds.
-    #[command(
-        after_help = "Example:\n  nommer jobs bulk retry --state ERROR --created-after 2026-01-31T12:00:00Z"
-    )]
-    Bulk(BulkArgs),
-    /// Forget jobs that have ended. Their outputs stay, unless --outputs is given.
-    Delete {
-        /// The job's id.
-        #[arg(required_unless_present = "all", conflicts_with = "all")]
-        id: Option<String>,
-
-        /// Every job: those that have not ended are canceled first. The original's wipe.
-        #[arg(long)]
-        all: bool,
-
-        /// Delete what they published, too: files that nobody has replaced since.
-        #[arg(long)]
-        outputs: bool,
-
-        /// Don't ask.
-        #[arg(short, long)]
-        yes: bool,
-    },
 }

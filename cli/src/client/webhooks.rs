@@ -53,4 +53,17 @@ impl Client {
     fn endpoint(&self, id: &str, rest: &str) -> String {
         self.url(&format!("{PATH}/{}{rest}", segment(id)))
     }
+
+    pub(crate) async fn deliveries(
+        &self,
+        query: &[(&str, String)],
+    ) -> Result<Page<DeliveryView>, Failure> {
+        let request = self.http.get(self.url("/v1/webhook-deliveries"));
+        self.json(request.query(query)).await
+    }
+
+    pub(crate) async fn redeliver(&self, id: &str) -> Result<DeliveryView, Failure> {
+        let path = format!("/v1/webhook-deliveries/{}/redeliver", segment(id));
+        self.json(self.http.post(self.url(&path))).await
+    }
 }
