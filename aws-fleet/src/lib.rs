@@ -9,7 +9,7 @@ mod refusal;
 use aws_config::SdkConfig;
 use aws_sdk_ec2::{
     Client,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     types::{
         CreateFleetInstance, DefaultTargetCapacityType, Filter, FleetLaunchTemplateConfigRequest,
         FleetLaunchTemplateOverridesRequest, FleetLaunchTemplateSpecificationRequest,
@@ -24,6 +24,8 @@ use nommer_core::{
     ports::{Fleet, LaunchError, Machine, StoreError},
 };
 use sha2::{Digest as _, Sha256};
+
+use refusal::describe;
 
 pub use config::{Ec2FleetConfig, Market, UnknownMarket};
 
@@ -292,15 +294,6 @@ fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Filter {
 fn parse_id(id: &str) -> Result<InstanceId, String> {
     id.parse()
         .map_err(|_invalid| format!("EC2 answered with the instance id {id:?}"))
-}
-
-/// EC2's code and message; where it gave none, the whole chain of causes.
-fn describe<E: std::error::Error + ProvideErrorMetadata>(error: &E) -> String {
-    match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code.to_owned(),
-        (None, _) => DisplayErrorContext(error).to_string(),
-    }
 }
 
 #[cfg(test)]

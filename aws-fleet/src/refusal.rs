@@ -1,6 +1,7 @@
 //! EC2's error codes, sorted by what scale does about them. Codes after
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>.
 
+use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata};
 use nommer_core::ports::LaunchError;
 
 /// There is none to be had now; another type, zone or market, or a later try, may have one.
@@ -32,6 +33,15 @@ const UNANSWERED: [&str; 4] = [
     "ServiceUnavailable",
     "Unavailable",
 ];
+
+/// EC2's code and message; where it gave none, the whole chain of causes.
+pub(crate) fn describe<E: std::error::Error + ProvideErrorMetadata>(error: &E) -> String {
+    match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) => DisplayErrorContext(error).to_string(),
+    }
+}
 
 /// What an error code means for a launch.
 pub(crate) fn sort(code: &str, message: &str) -> LaunchError {

@@ -4,6 +4,7 @@
 //! text of the caller's that did not pass the option checks.
 
 mod container;
+mod demuxers;
 mod encoders;
 mod outputs;
 mod overlay;
@@ -13,6 +14,7 @@ mod stills;
 
 use std::time::Duration;
 
+pub use demuxers::Demuxers;
 pub use outputs::{DASH_MANIFEST, HLS_MANIFEST};
 pub use scores::Score;
 pub use stills::Sheets;
@@ -123,24 +125,6 @@ fn global_args() -> Vec<String> {
         "pipe:1",
     ];
     ours.map(str::to_owned).to_vec()
-}
-
-/// What reads the files of a job.
-#[derive(Clone, Copy, Debug)]
-pub struct Demuxers<'a> {
-    /// Reads the source.
-    pub source: &'a str,
-    /// Reads the watermark, of a job that has one.
-    pub watermark: Option<&'a str>,
-}
-
-impl<'a> From<&'a str> for Demuxers<'a> {
-    fn from(source: &'a str) -> Self {
-        Self {
-            source,
-            watermark: None,
-        }
-    }
 }
 
 /// Makes the plan for a source that these demuxers read. Segments, if there are to be any, go into a folder called `parts`.

@@ -3,15 +3,17 @@
 mod allowed;
 mod expected;
 mod overrides;
+mod products;
 
 use std::time::Duration;
 
 use allowed::{Made, allowed, stills, tell_of_source};
 use expected::expected;
+pub(super) use products::work_name;
+use products::{POSTER_FILE, STILLS, caption_products, product};
 
 use super::{
-    ANALYSIS_WEIGHT, Demuxers, Pass, Plan, Product, ProductKind, SOURCE_FILE, Sheets,
-    WATERMARK_FILE,
+    ANALYSIS_WEIGHT, Demuxers, Pass, Plan, Product, SOURCE_FILE, WATERMARK_FILE,
     encoders::{self, Slot, Turn},
     overlay::Overlay,
     picture::{self, Branch, Picture},
@@ -19,9 +21,7 @@ use super::{
 };
 use crate::{
     error::JobError,
-    extras::CaptionMode,
     options::{OptionPolicy, Pair},
-    output::OutputSpec,
     probe::{Probe, pinned},
     spec::JobSpec,
 };
@@ -31,10 +31,6 @@ pub const DASH_MANIFEST: &str = "manifest.mpd";
 
 /// The file name of the HLS playlist that names the others.
 pub const HLS_MANIFEST: &str = "master.m3u8";
-
-/// What the poster is called in the work folder, and the folder of the thumbnails. Outputs are called otherwise.
-const POSTER_FILE: &str = "poster";
-const STILLS: &str = "thumbnails";
 
 /// Makes the plan for a source that `demuxer` reads. The segments of what is packaged go into a folder `parts` beside the manifests.
 pub(super) fn compile(
@@ -91,42 +87,10 @@ pub(super) fn compile(
     })
 }
 
-/// The captions that lie beside the outputs.
-fn caption_products(spec: &JobSpec) -> impl Iterator<Item = Product> {
-    let all = spec.extras.captions.iter().enumerate();
-    let beside = all.filter(|(_, captions)| captions.mode == CaptionMode::Sidecar);
-    beside.map(|(number, captions)| Product {
-        name: Some(format!("captions-{}", captions.language)),
-        file: String::new(),
-        kind: ProductKind::Captions(number),
-        expected: None,
-    })
-}
-
 /// How long the media lasts that is made.
 fn length(spec: &JobSpec, probe: &Probe) -> Option<Duration> {
     let whole = probe.duration;
     spec.clip.map_or(whole, |clip| clip.length(whole))
-}
-
-fn product(output: &OutputSpec) -> Product {
-    let relocate = output.container.relocates();
-    let kind = if output.container.packaged() {
-        ProductKind::Package(output.container)
-    } else {
-        ProductKind::File { relocate }
-    };
-    Product {
-        name: Some(output.name.clone()),
-        file: work_name(output),
-        kind,
-        expected: None,
-    }
-}
-
-/// What an output is called in the work folder.
-pub(super) fn work_name(output: &OutputSpec) -> String {
-    format!("output-{}", output.name)
 }
 
 /// Compiles one job for one source.
@@ -203,21 +167,6 @@ impl Compiler<'_> {
             branches.extend(self.stills.branches());
         }
         branches
-    }
-
-    fn still_products(&self) -> Vec<Product> {
-        let product = |name: &str, file: &str, kind| Product {
-            name: Some(name.to_owned()),
-            file: file.to_owned(),
-            kind,
-            expected: None,
-        };
-        let poster = || product("poster", POSTER_FILE, ProductKind::File { relocate: false });
-        let sheets =
-            |sheets: &Sheets| product("thumbnails", STILLS, ProductKind::Sheets(sheets.clone()));
-        let poster = self.stills.poster.map(|_| poster());
-        let sheets = self.stills.sheets.as_ref().map(sheets);
-        poster.into_iter().chain(sheets).collect()
     }
 
     /// The arguments of one output. `branch` counts the pictures that went before it through filters.

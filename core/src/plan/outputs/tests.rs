@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     error::Code,
+    plan::ProductKind,
     probe::{Stream, StreamKind},
     testing,
 };
