@@ -6,14 +6,11 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::{
-    Json,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use nommer_core::{
-    api::Problem,
-    error::{Code, JobError},
-};
+use nommer_core::error::{Code, JobError};
+use nommer_submit::Refusal;
 
 /// Lets programs in, and pages of the server that listens at this address.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +22,8 @@ impl Guard {
         match refusal(headers, self.0) {
             None => Ok(()),
             Some(why) => {
-                let problem = Problem::new(&JobError::new(Code::Forbidden, why), "");
-                Err(Box::new(
-                    (StatusCode::FORBIDDEN, Json(problem)).into_response(),
-                ))
+                let refused = Refusal::from(JobError::new(Code::Forbidden, why));
+                Err(Box::new(refused.into_response()))
             }
         }
     }
@@ -91,6 +86,16 @@ mod tests {
             ("host", "localhost:8001"),
             ("origin", "http://localhost:8001")
         ]));
+    }
+
+    #[test]
+    fn whoever_is_refused_is_told_as_by_the_rest_of_the_api() {
+        let headers = [(header::HOST, HeaderValue::from_static("evil.example"))];
+        let guard = Guard("127.0.0.1:8001".parse().unwrap());
+        let refused = guard.check(&headers.into_iter().collect()).unwrap_err();
+        assert_eq!(refused.status(), 403);
+        let kind = &refused.headers()[header::CONTENT_TYPE];
+        assert_eq!(kind, "application/problem+json");
     }
 
     #[test]

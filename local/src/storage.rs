@@ -1,7 +1,4 @@
 //! Folders as storage. Files are read and written below the allowed folders only, wherever links may point.
-//!
-//! An output is written beside its destination under a hidden name, or moved there where that will do, and renamed when it is whole. The hidden file is locked for as
-//! long as its writer lives, so that what a killed writer left behind is known and removed by the next one.
 
 mod in_place;
 mod outputs;

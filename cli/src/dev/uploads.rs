@@ -5,21 +5,21 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Router,
     body::Body,
     extract::{Path, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing,
 };
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use nommer_core::{
-    api::Problem,
     error::{Code, JobError},
     id::UploadId,
 };
 use nommer_local::{Incoming, LocalUploads, UploadError};
+use nommer_submit::Refusal;
 
 /// The route.
 pub(super) fn routes(uploads: Arc<LocalUploads>) -> Router {
@@ -36,15 +36,7 @@ async fn receive(
 ) -> Response {
     match received(uploads, &id, &headers, body).await {
         Ok(()) => StatusCode::OK.into_response(),
-        Err(error) => {
-            let problem = Problem::new(&error, "");
-            let status = StatusCode::from_u16(problem.status);
-            let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let mut response = (status, Json(problem)).into_response();
-            let kind = HeaderValue::from_static("application/problem+json");
-            response.headers_mut().insert(header::CONTENT_TYPE, kind);
-            response
-        }
+        Err(error) => Refusal::from(error).into_response(),
     }
 }
 

@@ -1,5 +1,6 @@
-//! Outputs that are not whole yet: written beside their destination under a hidden name, locked while their writer lives, renamed
-//! when they are whole.
+//! Outputs that are not whole yet. One is written beside its destination under a hidden name, or moved there where that will do, and
+//! renamed when it is whole. The hidden file is locked for as long as its writer lives, so that what a killed writer left behind is
+//! known and removed by the next one.
 
 use std::{
     fs::{self, File, OpenOptions},
